@@ -1,0 +1,1 @@
+"""Ride events from Kafka into ClickHouse, each once; numbers out over HTTP."""

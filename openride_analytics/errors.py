@@ -1,0 +1,65 @@
+"""Every error this package raises on purpose, split by what whoever catches it must do.
+
+OpenRideError
+├── Rejected    this message can never be stored: dead-letter it, go on
+├── Invalid     somebody's input is wrong (a query, a setting, a flag): tell them which field and what is allowed
+├── Retryable   a dependency failed or is away: keep what you have, try again later
+│   └── Ambiguous   the same, but the work may have been done: repeat it only where repeating changes nothing
+└── Fatal       this process cannot go on correctly: stop it and say why
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a message can never be stored: the closed set of the `dlq.reason` header."""
+
+    INVALID_JSON = "invalid_json"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_EVENT_TYPE = "missing_event_type"
+    UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    WRONG_TOPIC = "wrong_topic"
+    SCHEMA_VIOLATION = "schema_violation"
+    TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
+    TOO_LARGE = "too_large"
+    REJECTED_BY_CLICKHOUSE = "rejected_by_clickhouse"
+
+
+class OpenRideError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class Rejected(OpenRideError):  # noqa: N818 - the name says what happened to the message
+    """A message that can never be stored. `detail` names the field and what was expected, never the payload."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Invalid(OpenRideError):  # noqa: N818
+    """Wrong input: `field` (parameter or variable name), `problem`, and what is `allowed`."""
+
+    def __init__(self, field: str, problem: str, allowed: str = "") -> None:
+        super().__init__(f"{field}: {problem}" + (f"; allowed: {allowed}" if allowed else ""))
+        self.field = field
+        self.problem = problem
+        self.allowed = allowed
+
+
+class Retryable(OpenRideError):  # noqa: N818
+    """`dependency` (clickhouse, kafka, redis, postgres, smtp) failed; the same call may succeed later."""
+
+    def __init__(self, dependency: str, problem: str) -> None:
+        super().__init__(f"{dependency}: {problem}")
+        self.dependency = dependency
+        self.problem = problem
+
+
+class Ambiguous(Retryable):
+    """The call may or may not have taken effect: repeat it only if repeating is idempotent."""
+
+
+class Fatal(OpenRideError):  # noqa: N818
+    """The process cannot go on correctly."""

@@ -1,0 +1,1 @@
+"""Pure structs: what comes in (events, queries) and what goes out (results)."""
