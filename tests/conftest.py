@@ -1,0 +1,3 @@
+"""The shared fixtures, each beside what it starts."""
+
+pytest_plugins = ["tests.support.kafka"]
