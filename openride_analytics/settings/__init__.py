@@ -1,0 +1,47 @@
+"""Settings: environment variables and `.env`, decoded and validated once into one frozen tree."""
+
+from openride_analytics.settings.describe import describe, markdown, warnings
+from openride_analytics.settings.load import SettingsError, load
+from openride_analytics.settings.secret import Secret
+from openride_analytics.settings.table import Variable, variables
+from openride_analytics.settings.tree import (
+    Api,
+    App,
+    Auth,
+    ClickHouse,
+    Exports,
+    Ingest,
+    Kafka,
+    Otel,
+    Postgres,
+    Redis,
+    Retention,
+    Settings,
+    Smtp,
+    Topics,
+)
+
+__all__ = [
+    "Api",
+    "App",
+    "Auth",
+    "ClickHouse",
+    "Exports",
+    "Ingest",
+    "Kafka",
+    "Otel",
+    "Postgres",
+    "Redis",
+    "Retention",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "Smtp",
+    "Topics",
+    "Variable",
+    "describe",
+    "load",
+    "markdown",
+    "variables",
+    "warnings",
+]

@@ -1,0 +1,101 @@
+"""What must hold between variables. Each rule takes the values decoded so far and yields what is wrong."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qs, urlsplit
+
+from openride_analytics.errors import Invalid
+from openride_analytics.settings.secret import Secret
+
+Values = Mapping[str, object]  # by variable name; one whose text was wrong is absent
+
+_SASL = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
+_SSL = ("KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE", "KAFKA_SSL_PASSWORD")
+_TOPICS = tuple(
+    f"KAFKA_TOPIC_{n}" for n in ("USER", "BOOKING", "PAYMENT", "TRIP", "ROUTE", "LOCATION", "DLQ")
+)
+
+
+def violations(values: Values) -> Iterator[Invalid]:
+    """Everything wrong between the values."""
+    for rule in (
+        _sasl,
+        _ssl,
+        _topics,
+        _redis_database,
+        _inflight,
+        _mail_login,
+        _crash_point,
+        _access_control,
+    ):
+        yield from rule(values)
+
+
+def _sasl(values: Values) -> Iterator[Invalid]:
+    protocol = values.get("KAFKA_SECURITY_PROTOCOL")
+    if protocol is None:
+        return
+    for name in _SASL:
+        if str(protocol).startswith("SASL_") and name in values and values[name] is None:
+            yield Invalid(name, f"it is missing, and KAFKA_SECURITY_PROTOCOL={protocol} needs it")
+        if not str(protocol).startswith("SASL_") and values.get(name) is not None:
+            allowed = "KAFKA_SECURITY_PROTOCOL=SASL_SSL or SASL_PLAINTEXT with it"
+            yield Invalid(name, f"it has no effect with KAFKA_SECURITY_PROTOCOL={protocol}", allowed)
+
+
+def _ssl(values: Values) -> Iterator[Invalid]:
+    protocol = values.get("KAFKA_SECURITY_PROTOCOL")
+    for name in _SSL:
+        if protocol in ("PLAINTEXT", "SASL_PLAINTEXT") and values.get(name) is not None:
+            allowed = "KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL with it"
+            yield Invalid(name, f"it has no effect with KAFKA_SECURITY_PROTOCOL={protocol}", allowed)
+    for name in ("KAFKA_SSL_KEYFILE", "KAFKA_SSL_PASSWORD"):
+        if values.get(name) is not None and values.get("KAFKA_SSL_CERTFILE", "") is None:
+            yield Invalid(name, "it has no effect without KAFKA_SSL_CERTFILE", "both, or neither")
+
+
+def _topics(values: Values) -> Iterator[Invalid]:
+    taken: dict[str, str] = {}
+    for name in _TOPICS:
+        if name not in values:
+            continue
+        # Kafka itself refuses two topics whose names differ in . and _ only: their metrics would collide.
+        topic = str(values[name]).replace(".", "_")
+        if topic in taken:
+            yield Invalid(name, f"{values[name]!r} is the topic of {taken[topic]} too", "a topic of its own")
+        taken.setdefault(topic, name)
+
+
+def _redis_database(values: Values) -> Iterator[Invalid]:
+    url = values.get("REDIS_URL")
+    if not isinstance(url, Secret):
+        return
+    parts = urlsplit(url.reveal())
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    database = parse_qs(parts.query).get("db", [path])[-1] or "0"
+    if not database.isdecimal():
+        yield Invalid("REDIS_URL", "the database is not a number", "redis://host:port/number")
+    elif values.get("REDIS_CLUSTER") and int(database) != 0:
+        yield Invalid("REDIS_URL", f"it names database {database}, and a cluster has only 0", "database 0")
+
+
+def _inflight(values: Values) -> Iterator[Invalid]:
+    room, one = values.get("INGEST_MAX_INFLIGHT_BYTES"), values.get("INGEST_MAX_MESSAGE_BYTES")
+    if isinstance(room, int) and isinstance(one, int) and room < one:
+        problem = f"{room} bytes cannot hold one message of INGEST_MAX_MESSAGE_BYTES={one}"
+        yield Invalid("INGEST_MAX_INFLIGHT_BYTES", problem, f"at least {one}")
+
+
+def _mail_login(values: Values) -> Iterator[Invalid]:
+    for name, other in (("SMTP_USER", "SMTP_PASSWORD"), ("SMTP_PASSWORD", "SMTP_USER")):
+        if values.get(name) is None and name in values and values.get(other) is not None:
+            yield Invalid(name, f"it is missing, and {other} is set", "both, or neither")
+
+
+def _crash_point(values: Values) -> Iterator[Invalid]:
+    if values.get("APP_ENV") == "production" and values.get("CRASH_AT") is not None:
+        yield Invalid("CRASH_AT", "it is set, and APP_ENV=production has no crash points", "unset")
+
+
+def _access_control(values: Values) -> Iterator[Invalid]:
+    if values.get("AUTH_ENABLED"):
+        yield Invalid("AUTH_ENABLED", "access control is not part of this version yet", "false")
