@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -80,18 +80,11 @@ class ServerProcess:
 
         Raises ServerFailed; nothing is left running then.
         """
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with await lock(self.data_dir / ".lock", self.name) as held, self._open_log() as log:
-            self._process = await self._spawn(log, held.fileno())
-        try:
-            await asyncio.wait_for(self._become_ready(ready), within)
-        except TimeoutError:
-            await self.stop(within=0)
-            raise ServerFailed(self._report(f"not ready after {within:g} s")) from None
-        except BaseException:
-            await self.stop(within=0)
-            raise
+        await self._launch(self._become_ready(ready), f"was not ready after {within:g} s", within)
+
+    async def run(self, *, within: float) -> None:
+        """Run a program that ends by itself. Raises ServerFailed unless it succeeds in `within` seconds."""
+        await self._launch(self._succeed(), f"did not finish in {within:g} s", within)
 
     async def stop(self, *, within: float = 5.0) -> None:
         """Ask it to end, wait `within` seconds, kill it if need be. Idempotent; safe when never started."""
@@ -105,8 +98,9 @@ class ServerProcess:
         if self._process is None:
             raise RuntimeError(f"{self.name}: not started")
         await self._process.wait()
-        self._cut_lifeline()
         if not self._stopping:
+            self._sweep(self._process)
+            self._cut_lifeline()
             raise ServerFailed(self._report(self._ending()))
 
     def last_lines(self, count: int = 20) -> list[str]:
@@ -119,6 +113,22 @@ class ServerProcess:
         except FileNotFoundError:
             return []
         return [line for line in text.splitlines() if line.strip()][-count:]
+
+    async def _launch(self, begin: Coroutine[None, None, None], problem: str, within: float) -> None:
+        """Start the process and wait for `begin`; whatever hinders that also ends the process."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with await lock(self.data_dir / ".lock", self.name) as held, self._open_log() as log:
+                self._process = await self._spawn(log, held.fileno())
+            await asyncio.wait_for(begin, within)
+        except TimeoutError:
+            await self.stop(within=0)
+            raise ServerFailed(self._report(problem)) from None
+        except BaseException:
+            begin.close()
+            await self.stop(within=0)
+            raise
 
     async def _spawn(self, log: BinaryIO, held: int) -> asyncio.subprocess.Process:
         guard = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))]
@@ -155,6 +165,10 @@ class ServerProcess:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
+    async def _succeed(self) -> None:
+        if self._process is not None and await self._process.wait() != 0:
+            raise ServerFailed(self._report(self._ending()))
+
     async def _end(self, process: asyncio.subprocess.Process, within: float) -> None:
         if within > 0:
             with suppress(ProcessLookupError):
@@ -163,12 +177,17 @@ class ServerProcess:
                 await asyncio.wait_for(process.wait(), within)
                 return
             logger.warning("%s did not stop within %g s: killed", self.name, within)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        self._sweep(process)
         try:
             await asyncio.wait_for(process.wait(), KILL_TIMEOUT_SECONDS)
         except TimeoutError:
             logger.error("%s (process %d) cannot be killed", self.name, process.pid)  # noqa: TRY400 - no trace to show
+
+    @staticmethod
+    def _sweep(process: asyncio.subprocess.Process) -> None:
+        """Kill the process and whatever else it started in its session."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     def _cut_lifeline(self) -> None:
         if self._lifeline is not None:
