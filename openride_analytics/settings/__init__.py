@@ -3,7 +3,7 @@
 from openride_analytics.settings.describe import describe, markdown, warnings
 from openride_analytics.settings.load import SettingsError, load
 from openride_analytics.settings.secret import Secret
-from openride_analytics.settings.table import Variable, variables
+from openride_analytics.settings.table import variables
 from openride_analytics.settings.tree import (
     Api,
     App,
@@ -20,6 +20,7 @@ from openride_analytics.settings.tree import (
     Smtp,
     Topics,
 )
+from openride_analytics.settings.variable import Variable
 
 __all__ = [
     "Api",

@@ -7,14 +7,15 @@ from pathlib import Path
 from openride_analytics.errors import Invalid
 from openride_analytics.settings.load import layers
 from openride_analytics.settings.secret import Secret
-from openride_analytics.settings.table import VARIABLES, Derived, Variable
+from openride_analytics.settings.table import VARIABLES
 from openride_analytics.settings.tree import Settings
+from openride_analytics.settings.variable import Derived, Variable
 
 _ALIKE = 0.8  # of difflib's ratio: one or two letters off in a name of ten
 
 
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
-    """(name, effective value, source) of every variable; secrets are masked, of an unset one the value is ''."""
+    """(name, effective value, source) of every variable. Secrets are masked; an unset one's value is ''."""
     return [(v.name, _shown(_value(settings, v)), settings.sources.get(v.name, "default")) for v in VARIABLES]
 
 

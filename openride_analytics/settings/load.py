@@ -12,8 +12,9 @@ from dotenv.parser import parse_stream
 
 from openride_analytics.errors import Invalid, OpenRideError
 from openride_analytics.settings.rules import violations
-from openride_analytics.settings.table import VARIABLES, Derived, Variable
+from openride_analytics.settings.table import VARIABLES
 from openride_analytics.settings.tree import Settings
+from openride_analytics.settings.variable import Derived, Variable
 
 ENV_FILE = Path(".env")
 _LARGEST_SECRET = 1 << 20  # bytes; a path given by mistake must not be read into memory whole
@@ -35,15 +36,20 @@ class Layer:
     values: Mapping[str, str]
 
 
-def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+def load(
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = None,
+    *,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
     """Decode and validate all settings.
 
     Without `environ`: this process's environment, and the `.env` of the working directory if there is one.
     With it: those variables alone, and `env_file` if given. The environment wins over the file, and an empty
-    variable counts as unset. Raises SettingsError with every error there is.
+    variable counts as unset. `overrides` wins over both (flags, servers just started). Raises SettingsError with every error there is.
     """
     errors: list[Invalid] = []
-    found = layers(environ, env_file, errors)
+    found = [Layer("override", overrides or {}), *layers(environ, env_file, errors)]
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     for variable in VARIABLES:
