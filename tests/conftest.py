@@ -1,3 +1,3 @@
 """The shared fixtures, each beside what it starts."""
 
-pytest_plugins = ["tests.support.kafka"]
+pytest_plugins = ["tests.support.kafka", "tests.support.clickhouse"]

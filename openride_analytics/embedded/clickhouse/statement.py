@@ -1,0 +1,184 @@
+"""What the server must know of a statement before it runs: its kind, where its data come from, a trailing FORMAT.
+
+A lexer, not a parser: comments and quotes are understood, everything else is left to the engine.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*.*?\*/)
+    | (?P<text>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    | (?P<name>`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*")
+    | (?P<word>\w+)
+    | (?P<mark>.)
+    """,
+    re.S | re.X,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    text: str
+    start: int
+    end: int
+    depth: int
+    """Brackets open around it."""
+    quoted: bool
+
+    def says(self, *words: str) -> bool:
+        return not self.quoted and self.text.upper() in words
+
+
+@dataclass(frozen=True)
+class Insert:
+    """An INSERT whose rows the client sends: `INSERT INTO target columns settings`."""
+
+    target: str
+    """As written: `db.t`, "t", or `FUNCTION f(x)`."""
+    columns: str
+    """As written, brackets included; empty if not given."""
+    settings: str
+    """`SETTINGS a = 1`, or empty."""
+
+    def column_names(self) -> tuple[str, ...] | None:
+        """The columns if each is a plain name; None if there is no list, or one with an expression."""
+        names = []
+        expected = True
+        for token in list(tokens(self.columns))[1:-1]:
+            if token.text == "," and not token.quoted:
+                expected = True
+            elif expected and (token.quoted or token.text.isidentifier()) and token.text[0] != "'":
+                names.append(unquote(token.text))
+                expected = False
+            else:
+                return None
+        return tuple(names) or None
+
+
+def tokens(sql: str) -> Iterator[Token]:
+    """Everything but blanks and comments, lazily."""
+    depth = 0
+    for match in _TOKEN.finditer(sql):
+        kind = match.lastgroup
+        if kind == "blank":
+            continue
+        text = match.group()
+        if text == ")" and kind == "mark":
+            depth -= 1
+        yield Token(text, match.start(), match.end(), depth, kind in ("name", "text", "tag"))
+        if text == "(" and kind == "mark":
+            depth += 1
+
+
+def first_word(sql: str) -> str:
+    """The first keyword in capitals, brackets before it skipped; empty for a blank statement."""
+    return next((token.text.upper() for token in tokens(sql) if token.text != "("), "")
+
+
+def unquote(name: str) -> str:
+    """A name without its back-ticks or double quotes."""
+    if name[:1] not in ("`", '"'):
+        return name
+    quote = name[0]
+    return re.sub(r"\\(.)", r"\1", name[1:-1].replace(quote * 2, quote))
+
+
+def quote(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def literal(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def used_database(sql: str) -> str | None:
+    """The database that a USE statement changes to."""
+    words = [token for token in tokens(sql) if token.text != ";"]
+    if len(words) >= 2 and words[0].says("USE"):
+        return unquote(words[-1].text)
+    return None
+
+
+def several(sql: str) -> bool:
+    """More than one statement, separated by semicolons."""
+    if ";" not in sql.rstrip().rstrip(";"):
+        return False
+    ended = False
+    for token in tokens(sql):
+        if token.text == ";" and not token.quoted:
+            ended = True
+        elif ended:
+            return True
+    return False
+
+
+def without_format(sql: str, formats: Collection[str]) -> str:
+    """A query without its last FORMAT clause (`formats`: the known names, in lower case) and semicolon: over the
+    native protocol the client chooses the presentation."""
+    stripped = sql.rstrip()
+    if not re.search(r"\bformat\b", stripped, re.I):
+        return stripped.rstrip("; \t\r\n") if stripped.endswith(";") else sql
+    found = list(tokens(stripped))
+    while found and found[-1].text == ";":
+        found.pop()
+    for index in range(len(found) - 2, -1, -1):
+        here, after = found[index], found[index + 1]
+        if here.depth == 0 and here.says("FORMAT") and after.text.lower() in formats:
+            ends = index + 2 == len(found) or found[index + 2].says("SETTINGS")
+            if ends:
+                return stripped[: here.start] + stripped[after.end : found[-1].end]
+    return stripped[: found[-1].end] if found else sql
+
+
+def client_insert(sql: str) -> Insert | None:
+    """The parts of an INSERT whose rows come from the client; None for any other statement, one that carries its
+    rows with it (`VALUES (1)`, `SELECT ...`, `FROM INFILE`) included."""
+    stream = tokens(sql)
+    token = next(stream, None)
+    if token is None or not token.says("INSERT"):
+        return None
+    token = next(stream, None)
+    if token is not None and token.says("INTO"):
+        token = next(stream, None)
+    if token is not None and token.says("TABLE"):
+        token = next(stream, None)
+    if token is None:
+        return None
+    function = token.says("FUNCTION")
+    start, target_end = token.start, token.end
+    columns = settings = ""
+    columns_start: int | None = None
+    brackets = 0
+    settings_start: int | None = None
+    settings_end = 0
+    for token in stream:
+        if token.depth == 0 and token.text == "(" and not token.quoted and settings_start is None:
+            brackets += 1
+            columns_start = token.start
+        elif token.depth == 0 and token.text == ")" and not token.quoted and settings_start is None:
+            if function and brackets == 1:
+                target_end = token.end
+            else:
+                columns = sql[columns_start : token.end]
+        elif token.depth > 0:
+            continue
+        elif token.says("SELECT", "WITH", "WATCH", "FROM"):
+            return None
+        elif token.says("SETTINGS"):
+            settings_start = token.start
+        elif token.says("VALUES", "FORMAT"):
+            if token.says("FORMAT") and next(stream, None) is None:
+                return None
+            if any(after.text != ";" for after in stream):
+                return None
+            break
+        elif settings_start is not None:
+            settings_end = token.end
+        elif token.text != ";":
+            target_end = token.end
+    if settings_start is not None:
+        settings = sql[settings_start:settings_end]
+    return Insert(sql[start:target_end], columns, settings)
