@@ -1,7 +1,7 @@
 """The columns of the landing tables: the one table from which the DDL is written and the inserts are made.
 
 A landing table holds every field of every event type of its kind, under the field's own name. A column is
-Nullable when some type of the kind lacks the field or may leave it out; an Array cannot be, and is empty instead.
+Nullable when some type of the kind lacks the field or may leave it out; an Array cannot be: it is empty.
 """
 
 from typing import NamedTuple
@@ -22,8 +22,8 @@ _INSTANT = "DateTime64(3, 'UTC')"
 _MONEY = "Decimal(14, 2)"
 
 # What every landing table begins with: where the message came from and what it says whatever its type.
-# `actor_id` is what `events_raw` calls user_id (the first actor, as lower-case text): landing_user has a typed
-# user_id of its own, which is set also where nobody acted (user.kyc_verified).
+# `actor_id` is what `events_raw` calls user_id (the first actor, as lower-case text): landing_user has a
+# typed user_id of its own, which is set also where nobody acted (user.kyc_verified).
 COMMON = _columns(
     event_id="UUID",
     event_type="String",
