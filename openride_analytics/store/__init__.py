@@ -1,0 +1,1 @@
+"""The only importer of asynch, asyncpg and redis: connections, statements, migrations."""

@@ -1,0 +1,233 @@
+"""ClickHouse: ask, order, insert; every call with one deadline for everything it does.
+
+A question past its deadline, or whose caller was cancelled, is killed at the server by closing its
+connection (servers watch for that while they work); `max_execution_time` is the second rope, for a peer
+that cannot notice.
+"""
+
+import asyncio
+import logging
+import math
+import re
+import ssl
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from openride_analytics import settings as tree
+from openride_analytics.errors import Ambiguous, Fatal, Retryable
+from openride_analytics.store.binding import bind
+from openride_analytics.store.codes import DataRefused, SchemaDrift, ServerFailure
+from openride_analytics.store.pool import Pool
+from openride_analytics.store.wire import Settings, Wire
+
+if TYPE_CHECKING:
+    from openride_analytics.telemetry import Metrics
+
+__all__ = ["Block", "ClickHouse", "DataRefused", "SchemaDrift", "ServerFailure"]
+
+CONNECT_SECONDS: Final = 2.0
+
+# One block in is one block through the whole chain of views, whatever the server's own defaults: a token
+# that meets another split of the same rows would store some of them twice, or not at all.
+_ONE_BLOCK: Final[Settings] = {
+    "async_insert": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "materialized_views_ignore_errors": 0,
+    "max_insert_block_size": 1 << 20,
+    "min_insert_block_size_rows": 1 << 20,
+    "min_insert_block_size_bytes": 1 << 28,
+    "send_logs_level": "none",
+}
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A whole result, by column: `columns[i]` has `rows` values of ClickHouse type `types[i]`."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    columns: list[list[Any]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.columns[0]) if self.columns else 0
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The same by row, for short results."""
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*self.columns, strict=True)]
+
+    def one(self) -> dict[str, Any]:
+        """The only row. Raises ValueError if there is another number of them."""
+        (row,) = self.dicts()
+        return row
+
+
+class ClickHouse:
+    """The service's one way to ClickHouse; shared by everything that uses it."""
+
+    def __init__(self, settings: tree.ClickHouse, *, metrics: "Metrics | None" = None) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._tls: ssl.SSLContext | None = None
+        self._pool = Pool(self._connect, size=settings.pool_size, connect_timeout=CONNECT_SECONDS)
+        # asynch logs each query at DEBUG, values and all, and what a server says at INFO.
+        logging.getLogger("asynch").setLevel(logging.ERROR)
+
+    @property
+    def database(self) -> str:
+        """The database in which unqualified names are looked up."""
+        return self._settings.database
+
+    async def open(self) -> None:
+        """Prepare; connections are made when they are needed, so the server may be away."""
+        if self._settings.secure:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+
+    async def close(self) -> None:
+        """Drop every connection, also those in use. Does not wait for the server."""
+        await self._pool.close()
+
+    async def select(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        timeout: float = 10.0,
+        name: str = "",
+        identifiers: Collection[str] = (),
+    ) -> Block:
+        """The whole result of a read. `name`, of a closed set, goes to the query log and the metrics.
+
+        `identifiers`: the names that `{x:Identifier}` may take. Raises Retryable; TypeError, ValueError for
+        values that do not fit their placeholders; Fatal if placeholders and values do not match.
+        """
+        names, types, columns = await self._query(
+            bind(sql, params or {}, identifiers=identifiers),
+            timeout=timeout,
+            name=name,
+            limits={"readonly": 2},
+        )
+        return Block(names, types, columns)
+
+    async def execute(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        timeout: float = 30.0,
+        name: str = "",
+        identifiers: Collection[str] = (),
+        settings: Settings | None = None,
+    ) -> None:
+        """Run a statement that has no result worth having: DDL, ALTER, INSERT … SELECT. Raises as `select`.
+
+        After a Retryable it may have been done: repeat it only where that is harmless.
+        """
+        statement = bind(sql, params or {}, identifiers=identifiers)
+        await self._query(statement, timeout=timeout, name=name, limits=settings or {})
+
+    async def insert(
+        self,
+        table: str,
+        columns: Mapping[str, Sequence[Any]],
+        *,
+        token: str | None,
+        timeout: float,
+        types: Mapping[str, str] | None = None,
+    ) -> None:
+        """Insert the columns as one block, and return only when the server has confirmed the end of it.
+
+        `token` makes repetition harmless: the same rows under the same token are stored once, in the table
+        and in everything its views feed. None: the rows are stored whether or not they were before.
+        `types`, if given, are the ClickHouse types that the table must have; without it values are encoded
+        for whatever types it has.
+
+        Raises Retryable (nothing was sent), Ambiguous (repeat it with the same token), SchemaDrift (the
+        same, once the tables are right), DataRefused (the rows will never be taken as they are; some views
+        may have them).
+        """
+        self._check_names(table, columns)
+        sql = f"INSERT INTO `{table}` ({', '.join(f'`{name}`' for name in columns)}) VALUES"
+        wire: Wire | None = None
+        with self._timed(f"insert {table}"):
+            try:
+                async with asyncio.timeout(timeout), self._pool.connection("insert") as wire:
+                    await wire.insert(sql, columns, types, _insert_settings(wire, table, token, timeout))
+            except TimeoutError:
+                kind = Ambiguous if wire is not None and wire.rows_sent else Retryable
+                raise kind("clickhouse", f"insert not confirmed within {timeout:g} s") from None
+
+    async def ping(self, *, timeout: float = 2.0) -> float:
+        """Seconds until the query engine answered. Raises Retryable."""
+        begun = time.monotonic()
+        await self._query("SELECT 1", timeout=timeout, name="ping", limits={})
+        return time.monotonic() - begun
+
+    async def _query(
+        self,
+        sql: str,
+        *,
+        timeout: float,
+        name: str,
+        limits: Settings,
+    ) -> tuple[tuple[str, ...], tuple[str, ...], list[list[Any]]]:
+        settings: dict[str, str | int] = {
+            "log_comment": name,
+            "max_execution_time": math.ceil(timeout),
+            **limits,
+        }
+        with self._timed(name):
+            try:
+                async with asyncio.timeout(timeout), self._pool.connection("read") as wire:
+                    return await wire.query(sql, settings)
+            except TimeoutError:
+                raise Retryable("clickhouse", f"no answer within {timeout:g} s") from None
+
+    async def _connect(self) -> Wire:
+        chosen = self._settings
+        if chosen.secure and self._tls is None:
+            raise Fatal("clickhouse: used before it was opened")
+        return await Wire.connect(
+            host=chosen.host,
+            port=chosen.port,
+            user=chosen.user,
+            password=chosen.password.reveal(),
+            database=chosen.database,
+            tls=self._tls,
+        )
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            if self._metrics is not None:
+                seconds = self._metrics.clickhouse_query_seconds.labels(query=name or "other")
+                seconds.observe(time.monotonic() - begun)
+
+    @staticmethod
+    def _check_names(table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        for name in (table, *columns):
+            if not _IDENTIFIER.fullmatch(name):
+                raise Fatal("clickhouse: an insert into a name that is not an identifier")
+
+
+def _insert_settings(wire: Wire, table: str, token: str | None, timeout: float) -> Settings:
+    settings: dict[str, str | int] = {
+        **_ONE_BLOCK,
+        "log_comment": f"insert {table}",
+        "max_execution_time": math.ceil(timeout),
+    }
+    if wire.server_version >= (26, 2):
+        settings["deduplicate_insert"] = "enable" if token else "disable"
+    else:
+        settings["insert_deduplicate"] = 1 if token else 0
+    if token:
+        settings["insert_deduplication_token"] = token
+    return settings

@@ -1,0 +1,27 @@
+"""The SQL files: where they are, and what is in them."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from openride_analytics.errors import Fatal
+
+
+@lru_cache(maxsize=1)
+def root() -> Path:
+    """The `sql` directory: inside the package once it is installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    # The installed one first: beside an installed package, `sql` would be somebody else's.
+    for candidate in (package / "sql", package.parent / "sql"):
+        if (candidate / "clickhouse").is_dir():
+            return candidate
+    raise Fatal(f"no SQL files in or beside {package}")
+
+
+@lru_cache(maxsize=None)
+def statement(path: str) -> str:
+    """The text of `sql/queries/<path>.sql`, comments and all, e.g. of `metrics/bookings`. Raises Fatal."""
+    file = root() / "queries" / f"{path}.sql"
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Fatal(f"no SQL file {file}") from None
