@@ -36,6 +36,7 @@ Encode = Callable[[Sequence[Any]], bytes]
 
 CUSTOM_SERIALIZATION_REVISION: Final = 54454  # from here on each column is preceded by a byte: 0 = plain
 _BLOCK_INFO: Final = b"\x01\x00\x02\xff\xff\xff\xff\x00"  # not an overflow block, no bucket
+_NO_UUID: Final = UUID(int=0)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS, _SECONDS, _MICROSECONDS = attrgetter("days"), attrgetter("seconds"), attrgetter("microseconds")
 
@@ -205,6 +206,8 @@ def _nullable(values: Sequence[Any], *, encode: Encode, null: object) -> bytes:
     if len(kinds) == 1:
         return b"\x01" * count + encode(list(repeat(null, count)))
     nulls = bytes([value is None for value in values])
+    if UUID in kinds:  # also where they become text
+        null = _NO_UUID
     return nulls + encode([null if value is None else value for value in values])
 
 
@@ -213,7 +216,7 @@ def _null(type_: str) -> object:
     if type_ == "String":
         return ""
     if type_ == "UUID":
-        return UUID(int=0)
+        return _NO_UUID
     if type_.startswith("DateTime"):
         return _EPOCH
     if type_ == "Bool":

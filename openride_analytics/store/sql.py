@@ -1,6 +1,6 @@
 """The SQL files: where they are, and what is in them."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from openride_analytics.errors import Fatal
@@ -17,7 +17,7 @@ def root() -> Path:
     raise Fatal(f"no SQL files in or beside {package}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def statement(path: str) -> str:
     """The text of `sql/queries/<path>.sql`, comments and all, e.g. of `metrics/bookings`. Raises Fatal."""
     file = root() / "queries" / f"{path}.sql"

@@ -1,0 +1,120 @@
+"""PostgreSQL: a small pool whose every wait has an end."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import asyncpg
+
+from openride_analytics import settings as tree
+from openride_analytics.errors import Ambiguous, Retryable
+
+CONNECT_SECONDS: Final = 3.0
+_CLOSE_SECONDS: Final = 2.0
+_RELEASE_SECONDS: Final = 1.0
+_MAX_CONNECTIONS: Final = 4
+
+# Of the server's own errors, these classes say that it is away, full, shutting down or broken.
+_PASSING_CLASSES: Final = ("08", "40", "53", "55", "57", "58")
+
+
+class Postgres:
+    """Connections are made when they are needed: the server may be away when the service starts."""
+
+    def __init__(self, settings: tree.Postgres) -> None:
+        self._url = settings.url
+        self._pool: Any = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a database to speak of at all."""
+        return self._url is not None
+
+    async def open(self) -> None:
+        """Prepare the pool, without connecting."""
+        if self._url is not None and self._pool is None:
+            self._pool = await asyncpg.create_pool(
+                self._url.reveal(),
+                min_size=0,
+                max_size=_MAX_CONNECTIONS,
+                timeout=CONNECT_SECONDS,
+                server_settings={"timezone": "UTC", "application_name": "openride-analytics"},
+            )
+
+    async def close(self) -> None:
+        """Let running statements end for a moment, then drop all connections."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await pool.close()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            pool.terminate()
+
+    async def ping(self, *, timeout: float = 2.0) -> float:
+        """Seconds until the server answered. Raises Retryable."""
+        begun = time.monotonic()
+        await self.fetch("SELECT 1", timeout=timeout)
+        return time.monotonic() - begun
+
+    async def execute(self, sql: str, *args: object, timeout: float = 10.0) -> str:
+        """Run a statement and return its status, as "UPDATE 1". Raises Retryable, Ambiguous.
+
+        Errors that the statement itself deserves (a violated constraint, bad SQL) pass as asyncpg raises
+        them.
+        """
+        async with self.connection(timeout=timeout) as connection:
+            return str(await connection.execute(sql, *args))
+
+    async def fetch(
+        self,
+        sql: str,
+        *args: object,
+        timeout: float = 10.0,
+    ) -> list[dict[str, Any]]:
+        """All rows of a result. Raises as `execute`."""
+        async with self.connection(timeout=timeout) as connection:
+            return [dict(row) for row in await connection.fetch(sql, *args)]
+
+    @asynccontextmanager
+    async def connection(self, *, timeout: float) -> AsyncIterator[Any]:
+        """An asyncpg connection for the block. Getting it and using it have `timeout` seconds together.
+
+        Raises Retryable while there is no connection, Ambiguous once there was one.
+        """
+        if self._pool is None:
+            raise Retryable("postgres", "not open" if self.configured else "not configured")
+        pool, connection = self._pool, None
+        try:
+            async with asyncio.timeout(timeout):
+                connection = await pool.acquire()
+                yield connection
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            if isinstance(error, asyncpg.PostgresError) and not _passing(error):
+                raise
+            kind = Retryable if connection is None else Ambiguous
+            raise kind("postgres", _describe(error, timeout)) from None
+        finally:
+            if connection is not None:
+                await _give_back(pool, connection)
+
+
+async def _give_back(pool: Any, connection: Any) -> None:
+    """asyncpg has the server reset what comes back, and itself drops a connection that does not answer."""
+    with suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+        await pool.release(connection, timeout=_RELEASE_SECONDS)
+
+
+def _passing(error: Any) -> bool:
+    return str(error.sqlstate or "08")[:2] in _PASSING_CLASSES
+
+
+def _describe(error: BaseException, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    if isinstance(error, OSError):
+        return f"no connection ({error.strerror or type(error).__name__})"
+    return type(error).__name__
