@@ -4,7 +4,12 @@ A landing table holds every field of every event type of its kind, under the fie
 Nullable when some type of the kind lacks the field or may leave it out; an Array cannot be: it is empty.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from openride_analytics.schema.events import ENTITY, KINDS, Event, event_type, first_actor
 
 
 class Column(NamedTuple):
@@ -153,3 +158,47 @@ LANDING: dict[str, tuple[Column, ...]] = {
         state="Nullable(String)",
     ),
 }
+
+
+def _getters(struct: type[Event], kind: str) -> dict[str, Callable[[Event], Any]]:
+    """How to take each typed column that the struct has from one of its events."""
+    names = [column.name for column in LANDING[kind] if column.name in struct.__struct_fields__]
+    return {name: attrgetter(name) for name in names}
+
+
+_GETTERS = {struct: _getters(struct, kind) for kind, structs in KINDS.items() for struct in structs}
+
+
+def columns_of(kind: str, events: Sequence[Event]) -> tuple[dict[str, list[Any]], list[int]]:
+    """The columns that `events` of one kind make, and the `order` of their rows: row i is events[order[i]].
+
+    Rows are grouped by event type, in the order of KINDS, and keep their order within it: the same events
+    always make the same columns. Holds the typed columns and those of COMMON that an event knows itself:
+    event_type, event_timestamp, entity_id, actor_id. Values: UUID, Decimal, aware datetime (of any offset),
+    str, int, float, bool, list[str], and None where a struct lacks the field.
+    """
+    groups: dict[type[Event], list[int]] = {struct: [] for struct in KINDS[kind]}
+    for row, event in enumerate(events):
+        groups[type(event)].append(row)
+    order = [row for rows in groups.values() for row in rows]
+    columns: dict[str, list[Any]] = {
+        "event_type": [event_type(struct) for struct, rows in groups.items() for _ in rows],
+        "event_timestamp": [events[row].event_timestamp for row in order],
+        "entity_id": list(map(str, map(attrgetter(ENTITY[kind].field), (events[row] for row in order)))),
+        "actor_id": [_text(first_actor(events[row])) for row in order],
+    }
+    for column in LANDING[kind]:
+        values = columns[column.name] = []
+        for struct, rows in groups.items():
+            getter = _GETTERS[struct].get(column.name)
+            if getter is not None:
+                values.extend(map(getter, (events[row] for row in rows)))
+            elif column.type.startswith("Array"):
+                values.extend([] for _ in rows)
+            else:
+                values.extend([None] * len(rows))
+    return columns, order
+
+
+def _text(actor: UUID | None) -> str | None:
+    return None if actor is None else str(actor)

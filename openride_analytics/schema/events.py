@@ -1,7 +1,8 @@
 """The nineteen events, as they arrive: frozen structs in one union, tagged by `event_type`.
 
 The field order within a struct is the contract's. Unknown fields are ignored; a field that may be left out
-and has no default may be null too. Building a struct in Python runs `__post_init__` only: decoding checks types.
+and has no default may be null too. Types are checked by decoding; building a struct in Python runs only its
+`__post_init__`.
 """
 
 from typing import ClassVar, Literal, NamedTuple

@@ -28,11 +28,9 @@ Bearing = Annotated[float, Meta(ge=0, lt=360, description="a number from 0 to be
 Quantity = Annotated[float, Meta(ge=0, description="a finite number of at least 0")]
 
 Seats = Annotated[int, Meta(ge=1, le=8, description="an integer from 1 to 8")]
-# The bounds are those of the columns, UInt32 and UInt64; the latter's upper half is beyond what Meta can state.
-Count = Annotated[int, Meta(ge=0, le=2**32 - 1, description="an integer from 0 to 4294967295")]
-Milliseconds = Annotated[
-    int, Meta(ge=0, le=2**63 - 1, description="an integer from 0 to 9223372036854775807")
-]
+# The bounds are what the columns hold, UInt32 and UInt64; Meta cannot state the upper half of the latter.
+Count = Annotated[int, Meta(ge=0, le=2**32 - 1, description="an integer from 0 to 2^32 - 1")]
+Milliseconds = Annotated[int, Meta(ge=0, le=2**63 - 1, description="an integer from 0 to 2^63 - 1")]
 
 Instant = Annotated[
     datetime, Meta(tz=True, description="an RFC 3339 time with its offset, in the years 1901 to 2298")
