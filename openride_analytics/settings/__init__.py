@@ -1,6 +1,6 @@
 """Settings: environment variables and `.env`, decoded and validated once into one frozen tree."""
 
-from openride_analytics.settings.describe import describe, markdown, warnings
+from openride_analytics.settings.describe import describe, markdown, warnings, with_table
 from openride_analytics.settings.load import SettingsError, load
 from openride_analytics.settings.secret import Secret
 from openride_analytics.settings.table import variables
@@ -45,4 +45,5 @@ __all__ = [
     "markdown",
     "variables",
     "warnings",
+    "with_table",
 ]

@@ -11,6 +11,8 @@ from openride_analytics.settings.table import VARIABLES
 from openride_analytics.settings.tree import Settings
 from openride_analytics.settings.variable import Derived, Variable
 
+BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
+
 _ALIKE = 0.8  # of difflib's ratio: one or two letters off in a name of ten
 
 
@@ -63,6 +65,15 @@ def markdown() -> str:
         cells = (f"`{variable.name}`", _default(variable), variable.kind.allowed, _meaning(variable))
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def with_table(text: str) -> str:
+    """A Markdown text with what stands between its markers replaced by the table. Raises Invalid without them."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise Invalid("markers", "the text has no place for the table", f"{BEGIN} and, after it, {END}")
+    return f"{before}{BEGIN}\n\n{markdown()}\n{END}{after}"
 
 
 def _default(variable: Variable) -> str:

@@ -45,8 +45,9 @@ def load(
     """Decode and validate all settings.
 
     Without `environ`: this process's environment, and the `.env` of the working directory if there is one.
-    With it: those variables alone, and `env_file` if given. The environment wins over the file, and an empty
-    variable counts as unset. `overrides` wins over both (flags, servers just started). Raises SettingsError with every error there is.
+    With it: those variables alone, and `env_file` if given. The environment wins over the file, `overrides`
+    (flags, servers just started) over both, and an empty variable counts as unset. Raises SettingsError with
+    every error there is.
     """
     errors: list[Invalid] = []
     found = [Layer("override", overrides or {}), *layers(environ, env_file, errors)]

