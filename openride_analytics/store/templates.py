@@ -60,7 +60,7 @@ class Retention:
 
 
 def render(template: str, target: Target) -> list[str]:
-    """The template's statements for `target`, without their semicolons. Raises Fatal at an unknown placeholder."""
+    """The template's statements for `target`, without semicolons. Raises Fatal at an unknown placeholder."""
     rendered = (_fill(statement, target) for statement in split(template))
     return [statement for statement in rendered if statement]
 
@@ -76,7 +76,7 @@ def views(template: str) -> list[str]:
 
 
 def retentions(template: str, target: Target) -> list[Retention]:
-    """The tables of a template whose TTL follows the settings, under the names of those that hold the rows."""
+    """The tables of a template whose TTL follows the settings, by the names of those that hold the rows."""
     found = []
     for statement in split(template):
         table, ttl = _CREATED_TABLE.match(statement), _TTL.search(statement)
@@ -86,11 +86,12 @@ def retentions(template: str, target: Target) -> list[Retention]:
 
 
 def split(script: str) -> list[str]:
-    """Statements of a script, trimmed, comments removed; a `;` in a string, name, comment or heredoc ends none.
+    """Statements of a script, without comments; a `;` in a string, name, comment or heredoc ends none.
 
     Raises Fatal where a string or comment does not end.
     """
-    statements, current = [], []
+    statements: list[str] = []
+    current: list[str] = []
     for piece in _pieces(script):
         if piece == ";":
             statements.append("".join(current).strip())
@@ -174,9 +175,10 @@ def _ttl(target: Target, retention: str, _extra: str) -> str:
 def _distributed(target: Target, table: str, sharding_key: str) -> str:
     if target.cluster is None:
         return ""
+    place = f"'{target.cluster}', '{target.database}', '{table}_local'"
     return (
         f"CREATE TABLE IF NOT EXISTS {target.database}.{table} {target.on_cluster} AS {target.local(table)}\n"
-        f"ENGINE = Distributed('{target.cluster}', '{target.database}', '{table}_local', {sharding_key or 'rand()'})"
+        f"ENGINE = Distributed({place}, {sharding_key or 'rand()'})"
     )
 
 

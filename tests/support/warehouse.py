@@ -1,0 +1,108 @@
+"""A migrated warehouse for tests, and events put into its landing tables."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.schema.columns import COMMON, LANDING
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.migrations import migrate
+from tests.support.clickhouse import Database
+
+ENTITY = {
+    "user": "user_id",
+    "booking": "booking_id",
+    "payment": "payment_id",
+    "trip": "trip_id",
+    "route": "route_id",
+    "location": "driver_id",
+}
+
+Event = Mapping[str, Any]
+
+
+@pytest.fixture
+def warehouse_settings(clickhouse_database: Database) -> tree.Settings:
+    """Settings that lead to this test's own database."""
+    return tree.load(clickhouse_database.env())
+
+
+@pytest.fixture
+async def clickhouse(warehouse_settings: tree.Settings) -> AsyncIterator[ClickHouse]:
+    """A client on this test's own, empty database."""
+    client = ClickHouse(warehouse_settings.clickhouse)
+    await client.open()
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def warehouse(clickhouse: ClickHouse, warehouse_settings: tree.Settings) -> ClickHouse:
+    """The same, migrated."""
+    await migrate(clickhouse, warehouse_settings)
+    return clickhouse
+
+
+def kind_of(event: Event) -> str:
+    """The topic kind of an event."""
+    first = str(event["event_type"]).partition(".")[0]
+    return "location" if first == "driver" else first
+
+
+def columns(
+    kind: str, events: Sequence[Event], *, offset: int = 0, partition: int = 0
+) -> dict[str, list[Any]]:
+    """Events of one kind (JSON-like dicts) as columns of its landing table, at offsets from `offset`."""
+    result: dict[str, list[Any]] = {column.name: [] for column in (*COMMON, *LANDING[kind])}
+    for n, event in enumerate(events):
+        row = {column.name: _value(column.type, event.get(column.name)) for column in LANDING[kind]}
+        row |= {
+            "event_id": UUID(event["event_id"]),
+            "event_type": event["event_type"],
+            "event_timestamp": _moment(event["event_timestamp"]),
+            "entity_id": str(event[ENTITY[kind]]),
+            "actor_id": event.get("user_id") or event.get("rider_id") or event.get("driver_id"),
+            "metadata": json.dumps(event, default=str),
+            "kafka_epoch": "test",
+            "kafka_topic": f"openride.events.{kind}",
+            "kafka_partition": partition,
+            "kafka_offset": offset + n,
+        }
+        for name, values in result.items():
+            values.append(row[name])
+    return result
+
+
+async def store(clickhouse: ClickHouse, events: Iterable[Event], *, token: str = "seed") -> None:
+    """Insert events, one batch a kind, in the order given; a second call needs another token."""
+    kinds: dict[str, list[Event]] = {}
+    for event in events:
+        kinds.setdefault(kind_of(event), []).append(event)
+    for kind, batch in kinds.items():
+        await clickhouse.insert(f"landing_{kind}", columns(kind, batch), token=f"{token}:{kind}", timeout=30)
+
+
+def _moment(value: str | datetime) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def _value(type_: str, value: Any) -> Any:
+    if value is None:
+        return _absent(type_)
+    if "UUID" in type_:
+        return UUID(str(value))
+    if "Decimal" in type_:
+        return Decimal(str(value))
+    if "DateTime64" in type_:
+        return _moment(value)
+    return value
+
+
+def _absent(type_: str) -> Any:
+    return [] if type_.startswith("Array") else "" if type_ == "String" else None
