@@ -1,4 +1,6 @@
-"""ClickHouse for tests: one embedded server for the run (`clickhouse_server`), a fresh database for each test."""
+"""ClickHouse for tests: one embedded server for the run (`clickhouse_server`), a fresh database for each
+test.
+"""
 
 import asyncio
 import itertools

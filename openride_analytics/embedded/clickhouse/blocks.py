@@ -1,7 +1,7 @@
 """Where a block of ClickHouse's Native format ends, and which columns it has, without decoding a value.
 
-A client's block carries no length, so its end is found by walking it column by column. Only strings need a step per
-value; runs of equal length (identifiers, constants, empty) are recognised as a whole.
+A client's block carries no length, so its end is found by walking it column by column. Only strings need
+a step per value; runs of equal length (identifiers, constants, empty) are recognised as a whole.
 """
 
 from collections.abc import Callable
@@ -43,8 +43,10 @@ class _Shape:
 
 
 def measure(reader: Reader) -> Extent:
-    """The block that begins at the reader's position (after any BlockInfo); reads as much as that takes, and leaves
-    the reader after it. Raises UnknownType for a type whose encoding is not known, Malformed, PeerClosed."""
+    """The block that begins at the reader's position (after any BlockInfo); reads as much as that takes,
+    and leaves the reader after it. Raises UnknownType for a type whose encoding is not known, Malformed,
+    PeerClosed.
+    """
     start = reader.position
     width, position = reader.varint_at(start)
     rows, position = reader.varint_at(position)

@@ -3,14 +3,16 @@
 import logging
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import chain
 
 from openride_analytics.embedded.clickhouse import protocol
-from openride_analytics.embedded.clickhouse.blocks import Extent, measure
-from openride_analytics.embedded.clickhouse.engine import Engine, Session
+from openride_analytics.embedded.clickhouse.blocks import measure
+from openride_analytics.embedded.clickhouse.compression import decompressing, frames
+from openride_analytics.embedded.clickhouse.engine import Engine
 from openride_analytics.embedded.clickhouse.protocol import FromClient, Query, ServerError
 from openride_analytics.embedded.clickhouse.results import headed, split
+from openride_analytics.embedded.clickhouse.session import Session
 from openride_analytics.embedded.clickhouse.spool import Spool
 from openride_analytics.embedded.clickhouse.statement import (
     Insert,
@@ -45,15 +47,17 @@ class Connection:
         self._watcher = watcher
         self._reader = Reader(client.recv)
         self._revision = 0
+        self._compressed = False
         self._interruption: Interruption | None = None
 
     def serve(self) -> None:
+        """Returns when the client is gone."""
         try:
             with self._client:
                 self._converse()
-        except (PeerClosed, OSError):
+        except (PeerClosed, ConnectionError):
             pass
-        except Malformed as error:
+        except (Malformed, OSError) as error:
             logger.warning("connection closed: %s", error)
 
     def _converse(self) -> None:
@@ -86,7 +90,7 @@ class Connection:
         try:
             if hello.revision < protocol.OLDEST_REVISION:
                 raise ServerError(NOT_IMPLEMENTED, f"Clients of revision {hello.revision} are too old")
-            session = self._engine.session(hello.database)
+            session = Session(self._engine, hello.database)
         except ServerError as error:
             self._client.sendall(protocol.exception(error))
             return None
@@ -96,8 +100,9 @@ class Connection:
     def _answer(self, session: Session, query: Query) -> None:
         self._interruption = None
         try:
-            self._refuse_unsupported(query)
+            self._compressed = query.compressed
             self._skip_external_tables()
+            self._refuse_unsupported(query)
             self._run(session, query)
         except ServerError as error:
             if self._interruption is Interruption.GONE:
@@ -112,23 +117,21 @@ class Connection:
 
     @staticmethod
     def _refuse_unsupported(query: Query) -> None:
-        if query.compressed:
-            raise ServerError(NOT_IMPLEMENTED, "Compression is not supported")
         if query.stage != COMPLETE:
             raise ServerError(NOT_IMPLEMENTED, f"Query stage {query.stage} is not supported")
 
     def _skip_external_tables(self) -> None:
         """After each query the client sends temporary tables to go with it, then an empty block."""
-        for block in self._client_blocks():
-            raise ServerError(
-                NOT_IMPLEMENTED, f"External tables are not supported ({len(block.columns)} columns sent)"
-            )
+        if sum(1 for _ in self._client_blocks()):
+            raise ServerError(NOT_IMPLEMENTED, "External tables are not supported")
 
-    def _client_blocks(self) -> Iterator[Extent]:
-        """Blocks until the empty one, each in the reader's buffer until the next is asked for."""
+    def _client_blocks(self) -> Iterator[tuple[int, memoryview]]:
+        """(rows, bytes) of each block until the empty one; the bytes hold until the next is asked for."""
         reader = self._reader
+        blocks = Reader(decompressing(reader)) if self._compressed else reader
         while True:
             reader.compact()
+            blocks.compact()
             packet = reader.varint()
             if packet == FromClient.CANCEL:
                 raise ServerError(
@@ -137,13 +140,14 @@ class Connection:
             if packet not in (FromClient.DATA, FromClient.SCALAR):
                 raise Malformed(f"packet {packet} where data were expected")
             reader.string()  # the temporary table's name
-            protocol.skip_block_info(reader)
-            block = measure(reader)
+            protocol.skip_block_info(blocks)
+            block = measure(blocks)
             if packet == FromClient.SCALAR:
                 continue
             if not block.columns:
                 return
-            yield block
+            with memoryview(blocks.buffer) as view, view[block.start : block.end] as data:
+                yield block.rows, data
 
     def _run(self, session: Session, query: Query) -> None:
         if several(query.text):
@@ -158,24 +162,23 @@ class Connection:
         with self._watcher.watch(self._client, lambda interruption: self._interrupt(session, interruption)):
             self._send_result(session, query.text)
         if keyword == "SET":
-            session.remember_own_settings()
-        elif keyword == "USE":
-            session.database = used_database(query.text) or session.database
+            session.settings_changed()
+        elif keyword == "USE" and (database := used_database(query.text)):
+            session.database_changed(database)
 
     def _interrupt(self, session: Session, interruption: Interruption) -> None:
         self._interruption = interruption
-        with suppress(ServerError):
-            session.kill()
+        session.kill()
 
     def _insert(self, session: Session, insert: Insert) -> None:
-        """All blocks of the client in one INSERT of the engine: one de-duplication token, and nothing is stored of
-        an insert that did not come to its end."""
+        """All blocks of the client in one INSERT of the engine: one de-duplication token, and nothing is
+        stored of an insert that did not come to its end.
+        """
         self._send_block(protocol.empty_block(session.sample(insert)))
         with Spool(self._engine.data_dir) as spool:
-            for block in self._client_blocks():
-                if block.rows:
-                    with memoryview(self._reader.buffer) as view, view[block.start : block.end] as data:
-                        spool.write(data)
+            for rows, data in self._client_blocks():
+                if rows:
+                    spool.write(data)
             if spool.size:
                 session.insert(insert, spool.path)
 
@@ -190,18 +193,21 @@ class Connection:
             self._send_blocks(session, statement, split(session.run(statement)))
             return
         if first is None:
-            self._send_block(protocol.empty_block(session.columns(statement)))
+            self._send_block(protocol.empty_block(session.columns(statement, while_streaming=False)))
         else:
             self._send_blocks(session, statement, chain((first,), stream))
 
     def _send_blocks(self, session: Session, statement: str, blocks: Iterable[bytes]) -> None:
-        for block in headed(blocks, lambda: session.columns(statement, aside=True)):
+        for block in headed(blocks, lambda: session.columns(statement, while_streaming=True)):
             if self._interruption is None:
                 self._send_block(block)
 
     def _send_block(self, block: bytes) -> None:
-        if len(block) < JOIN_BYTES:
-            self._client.sendall(protocol.data_prefix() + block)
+        if self._compressed:
+            content = protocol.EMPTY_BLOCK_INFO + block
+            self._client.sendall(protocol.DATA_PREFIX + b"".join(frames(content)))
+        elif len(block) < JOIN_BYTES:
+            self._client.sendall(protocol.DATA_PREFIX + protocol.EMPTY_BLOCK_INFO + block)
         else:
-            self._client.sendall(protocol.data_prefix())
+            self._client.sendall(protocol.DATA_PREFIX + protocol.EMPTY_BLOCK_INFO)
             self._client.sendall(block)

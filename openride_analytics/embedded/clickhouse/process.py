@@ -19,8 +19,8 @@ HELLO_SECONDS = 2.0
 class EmbeddedClickHouse:
     """A ClickHouse server on the loopback interface; `async with`, or `start` and `stop`.
 
-    Keeps its data in `data_dir`, which one server at a time can use. `port` 0 takes any that is free. There are no
-    users: name and password are not looked at.
+    Keeps its data in `data_dir`, which one server at a time can use. `port` 0 takes any that is free.
+    There are no users: name and password are not looked at.
     """
 
     def __init__(self, data_dir: Path, *, port: int = 0, database: str = "openride_analytics") -> None:
@@ -50,7 +50,9 @@ class EmbeddedClickHouse:
         }
 
     async def start(self) -> None:
-        """Return when it answers. Raises Fatal, with the last lines of its log, if it does not or cannot start."""
+        """Return when it answers. Raises Fatal, with the last lines of its log, if it does not or cannot
+        start.
+        """
         self.port = free_port(self.port)
         arguments = ["--data-dir", str(self.data_dir), "--port", str(self.port), "--database", self.database]
         self._server = ServerProcess(

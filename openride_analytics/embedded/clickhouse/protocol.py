@@ -8,8 +8,10 @@ from enum import IntEnum
 from openride_analytics.embedded.clickhouse.wire import Malformed, Reader, int32, string, varint
 
 REVISION = 54440
-"""Below 54429 settings are not strings (and asynch drops those it does not know, insert_deduplication_token among
-them); from 54441 a query carries an interserver secret, tracing and more."""
+"""Below 54429 settings are not strings (and asynch drops those it does not know,
+insert_deduplication_token among them); from 54441 on a query carries an interserver secret, tracing and
+more.
+"""
 
 OLDEST_REVISION = 54032
 SETTINGS_AS_STRINGS = 54429
@@ -17,6 +19,12 @@ NATIVE_NAME = "openride embedded ClickHouse"
 
 EMPTY_BLOCK_INFO = bytes((1, 0, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0))
 """Not an overflow row, no bucket number; the engine's Native format leaves it out."""
+
+
+DATA_PREFIX = bytes((1, 0))
+"""The packet's number and the table's name; the rest, BlockInfo included, is inside the compression if
+any.
+"""
 
 
 class FromClient(IntEnum):
@@ -104,8 +112,9 @@ def hello(revision: int, version: tuple[int, int, int], time_zone: str) -> bytes
 
 
 def read_query(reader: Reader, revision: int, types: Mapping[str, str]) -> Query:
-    """After the packet's number. `types` of the engine's settings are needed for clients older than 54429, which
-    send settings in binary."""
+    """After the packet's number. `types` of the engine's settings are needed for clients older than
+    54429, which send settings in binary.
+    """
     reader.string()  # the query's id: the engine chooses its own
     _skip_client_info(reader, revision)
     settings = tuple(_settings(reader, revision, types))
@@ -145,24 +154,20 @@ def _settings(reader: Reader, revision: int, types: Mapping[str, str]) -> list[S
     return settings
 
 
-_NUMBERS = (
-    "UInt64",
-    "UInt32",
-    "Int32",
-    "Int64",
-    "Bool",
-    "MaxThreads",
-    "Seconds",
-    "Milliseconds",
-    "NonZeroUInt64",
-)
+_UNSIGNED = ("UInt64", "Bool", "MaxThreads", "Seconds", "Milliseconds", "NonZeroUInt64")
 
 
 def _binary_setting(reader: Reader, name: str, types: Mapping[str, str]) -> str:
     kind = types.get(name)
     if kind is None:
         raise Malformed(f"setting {name} is not known, so its end cannot be found")
-    return str(reader.varint()) if kind.removesuffix("Auto") in _NUMBERS else reader.string()
+    kind = kind.removesuffix("Auto")
+    if kind in _UNSIGNED:
+        return str(reader.varint())
+    if kind in ("Int32", "Int64"):
+        zigzag = reader.varint()
+        return str(zigzag >> 1 ^ -(zigzag & 1))
+    return reader.string()
 
 
 def read_tables_status(reader: Reader) -> list[tuple[str, str]]:
@@ -176,11 +181,6 @@ def tables_status(tables: Sequence[tuple[str, str]]) -> bytes:
     for database, table in tables:
         answer += string(database) + string(table) + b"\0"
     return answer
-
-
-def data_prefix() -> bytes:
-    """What comes before a block: packet number, table name, BlockInfo (inside the compression, if there is any)."""
-    return bytes((FromServer.DATA, 0)) + EMPTY_BLOCK_INFO
 
 
 def empty_block(columns: Sequence[tuple[str, str]]) -> bytes:

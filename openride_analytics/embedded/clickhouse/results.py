@@ -13,8 +13,9 @@ Describe = Callable[[], list[tuple[str, str]]]
 
 
 def headed(blocks: Iterable[bytes], describe: Describe) -> Iterator[bytes]:
-    """A block without rows first, as drivers learn the columns only from that; then the blocks, with the time zones
-    that the engine's Native format leaves out of top-level DateTime columns."""
+    """A block without rows first, as drivers learn the columns only from that; then the blocks, with the
+    time zones that the engine's Native format leaves out of top-level DateTime columns.
+    """
     remaining = iter(blocks)
     first = next(remaining, None)
     if first is None:
@@ -54,7 +55,9 @@ def extent(block: bytes) -> Extent:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Blocks that follow one another without anything between; one that cannot be measured takes all the rest."""
+    """Blocks that follow one another without anything between; one that cannot be measured takes all the
+    rest.
+    """
     reader = _reader(data)
     blocks = []
     while reader.position < len(data):

@@ -65,7 +65,7 @@ class Server:
             if not clients:
                 return True
             with suppress(ServerError):
-                self._engine.kill("")
+                self._engine.kill()
             next(iter(clients)).join(0.1)
         return False
 

@@ -1,4 +1,6 @@
-"""A file that the engine can read by path and that leaves nothing behind: a client's blocks on their way in."""
+"""A file that the engine can read by path and that leaves nothing behind: a client's blocks on their way
+in.
+"""
 
 import os
 import sys

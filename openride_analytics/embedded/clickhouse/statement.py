@@ -1,4 +1,4 @@
-"""What the server must know of a statement before it runs: its kind, where its data come from, a trailing FORMAT.
+"""What the server must know of a statement before it runs: its kind, where its rows come from, its FORMAT.
 
 A lexer, not a parser: comments and quotes are understood, everything else is left to the engine.
 """
@@ -116,8 +116,9 @@ def several(sql: str) -> bool:
 
 
 def without_format(sql: str, formats: Collection[str]) -> str:
-    """A query without its last FORMAT clause (`formats`: the known names, in lower case) and semicolon: over the
-    native protocol the client chooses the presentation."""
+    """A query without its FORMAT clause (`formats`: the known names, in lower case) and last semicolon:
+    over the native protocol the client chooses the presentation.
+    """
     stripped = sql.rstrip()
     if not re.search(r"\bformat\b", stripped, re.I):
         return stripped.rstrip("; \t\r\n") if stripped.endswith(";") else sql
@@ -133,52 +134,57 @@ def without_format(sql: str, formats: Collection[str]) -> str:
     return stripped[: found[-1].end] if found else sql
 
 
+_TURNS = ("VALUES", "FORMAT", "SELECT", "WITH", "WATCH", "FROM")
+"""What may come after an INSERT's target, columns and settings."""
+
+
 def client_insert(sql: str) -> Insert | None:
-    """The parts of an INSERT whose rows come from the client; None for any other statement, one that carries its
-    rows with it (`VALUES (1)`, `SELECT ...`, `FROM INFILE`) included."""
+    """The parts of an INSERT whose rows come from the client; None for any other statement, one that
+    carries its rows with it (`VALUES (1)`, `SELECT ...`, `FROM INFILE`) included.
+    """
     stream = tokens(sql)
-    token = next(stream, None)
-    if token is None or not token.says("INSERT"):
+    verb = next(stream, None)
+    if verb is None or not verb.says("INSERT"):
         return None
-    token = next(stream, None)
-    if token is not None and token.says("INTO"):
-        token = next(stream, None)
-    if token is not None and token.says("TABLE"):
-        token = next(stream, None)
-    if token is None:
+    opening, turn = _until(stream, "SETTINGS", *_TURNS)
+    settings = ""
+    if turn is not None and turn.says("SETTINGS"):
+        start = turn.start
+        values, turn = _until(stream, *_TURNS)
+        settings = sql[start : values[-1].end] if values else ""
+    if turn is not None and turn.says("SELECT", "WITH", "WATCH", "FROM"):
         return None
-    function = token.says("FUNCTION")
-    start, target_end = token.start, token.end
-    columns = settings = ""
-    columns_start: int | None = None
-    brackets = 0
-    settings_start: int | None = None
-    settings_end = 0
+    if turn is not None and turn.says("FORMAT"):
+        next(stream, None)
+    if any(token.text != ";" for token in stream):
+        return None
+    return _insert(sql, opening, settings)
+
+
+def _until(stream: Iterator[Token], *words: str) -> tuple[list[Token], Token | None]:
+    """The tokens before the first of `words` that is outside of brackets, and that one."""
+    before: list[Token] = []
     for token in stream:
-        if token.depth == 0 and token.text == "(" and not token.quoted and settings_start is None:
-            brackets += 1
-            columns_start = token.start
-        elif token.depth == 0 and token.text == ")" and not token.quoted and settings_start is None:
-            if function and brackets == 1:
-                target_end = token.end
-            else:
-                columns = sql[columns_start : token.end]
-        elif token.depth > 0:
-            continue
-        elif token.says("SELECT", "WITH", "WATCH", "FROM"):
-            return None
-        elif token.says("SETTINGS"):
-            settings_start = token.start
-        elif token.says("VALUES", "FORMAT"):
-            if token.says("FORMAT") and next(stream, None) is None:
-                return None
-            if any(after.text != ";" for after in stream):
-                return None
-            break
-        elif settings_start is not None:
-            settings_end = token.end
-        elif token.text != ";":
-            target_end = token.end
-    if settings_start is not None:
-        settings = sql[settings_start:settings_end]
-    return Insert(sql[start:target_end], columns, settings)
+        if token.depth == 0 and token.says(*words):
+            return before, token
+        if token.text != ";":
+            before.append(token)
+    return before, None
+
+
+def _insert(sql: str, opening: list[Token], settings: str) -> Insert | None:
+    while opening and opening[0].says("INTO", "TABLE"):
+        opening = opening[1:]
+    if not opening:
+        return None
+    brackets = [index for index, token in enumerate(opening) if token.text == "(" and token.depth == 0]
+    arguments = 1 if opening[0].says("FUNCTION") else 0
+    columns = opening[brackets[arguments] :] if len(brackets) > arguments else []
+    target = opening[: len(opening) - len(columns)]
+    if len(columns) > 1 and columns[1].says("SELECT", "WITH"):
+        return None
+    return Insert(
+        target=sql[target[0].start : target[-1].end],
+        columns=sql[columns[0].start : columns[-1].end] if columns else "",
+        settings=settings,
+    )

@@ -14,7 +14,8 @@ class UnknownType(Exception):  # noqa: N818 - says what was met
 
 @dataclass(frozen=True)
 class Type:
-    """`name` alone, or `name(arguments)`; literals (numbers, quoted text, `'a' = 1`) are names without arguments.
+    """`name` alone, or `name(arguments)`; literals (numbers, quoted text, `'a' = 1`) are names without
+    arguments.
 
     A named element, as in `Tuple(latitude Float64)`, has its `label`.
     """
@@ -49,7 +50,9 @@ def parse(type_name: str) -> Type:
 
 
 def _type(tokens: list[str], index: int, whole: str) -> tuple[Type, int]:
-    """Words up to a bracket or comma, then perhaps arguments: the last word is the type, those before its label."""
+    """Words up to a bracket or comma, then perhaps arguments: the last word is the type, those before its
+    label.
+    """
     words: list[str] = []
     while index < len(tokens) and tokens[index] not in "(),":
         words.append(tokens[index])

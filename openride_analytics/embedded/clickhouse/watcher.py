@@ -1,4 +1,6 @@
-"""Watches the sockets of clients whose queries run, for what only they can say now: Cancel, or that they are gone."""
+"""Watches the sockets of clients whose queries run, for what they may say then: Cancel, or that they are
+gone.
+"""
 
 import selectors
 import socket
@@ -26,18 +28,17 @@ class Watcher:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._notifying = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._watched: dict[socket.socket, Notify] = {}
         self._interrupted: dict[socket.socket, tuple[Notify, Interruption]] = {}
-        wake_reader, self._wake = socket.socketpair()
-        wake_reader.setblocking(False)
-        self._selector.register(wake_reader, selectors.EVENT_READ)
-        self._wake_reader = wake_reader
         threading.Thread(target=self._run, name="watcher", daemon=True).start()
 
     @contextmanager
     def watch(self, client: socket.socket, notify: Notify) -> Iterator[None]:
-        """`notify` is called (from the watcher's thread, perhaps repeatedly) if the client interrupts the body."""
+        """`notify` is called (from the watcher's thread, perhaps repeatedly) if the client interrupts the
+        body, and never after it: it would strike the next query.
+        """
         with self._lock:
             self._watched[client] = notify
             self._selector.register(client, selectors.EVENT_READ)
@@ -47,17 +48,28 @@ class Watcher:
             with self._lock:
                 if self._watched.pop(client, None):
                     self._selector.unregister(client)
-                self._interrupted.pop(client, None)
+                interrupted = self._interrupted.pop(client, None)
+            if interrupted:
+                with self._notifying:
+                    pass
 
     def _run(self) -> None:
         while True:
             with self._lock:
                 timeout = REPEAT_SECONDS if self._interrupted else None
             for key, _ in self._selector.select(timeout):
-                self._look(key.fileobj)
+                if isinstance(key.fileobj, socket.socket):
+                    self._look(key.fileobj)
             with self._lock:
-                interrupted = list(self._interrupted.values())
-            for notify, interruption in interrupted:
+                interrupted = list(self._interrupted)
+            for client in interrupted:
+                self._notify(client)
+
+    def _notify(self, client: socket.socket) -> None:
+        with self._notifying:
+            with self._lock:
+                notify, interruption = self._interrupted.get(client, (None, None))
+            if notify and interruption:
                 notify(interruption)
 
     def _look(self, client: socket.socket) -> None:

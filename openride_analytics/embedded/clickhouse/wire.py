@@ -11,14 +11,16 @@ class PeerClosed(Exception):  # noqa: N818 - an everyday event, not a fault
 
 
 class Malformed(Exception):  # noqa: N818
-    """Bytes that break the protocol: the connection cannot go on, for nobody knows where the next packet begins."""
+    """Bytes that break the protocol: the connection cannot go on, for nobody knows where the next packet
+    begins.
+    """
 
 
 class Reader:
     """A growing buffer over `receive(limit) -> bytes` (empty at the end), with a position.
 
-    Readers of blocks work on `buffer` by absolute index and call `fill` when they run over its end; nothing moves
-    until `compact`, so that a block can be cut out whole once its end is known.
+    Readers of blocks work on `buffer` by absolute index and call `fill` when they run over its end;
+    nothing moves until `compact`, so that a block can be cut out whole once its end is known.
     """
 
     def __init__(self, receive: Callable[[int], bytes]) -> None:
