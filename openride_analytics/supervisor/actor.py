@@ -40,11 +40,11 @@ class Child(Protocol):
 class Actor(Protocol):
     """A part of the process with a life of its own.
 
-    `run` acquires what it needs, calls `child.ready()`, works until `child.stopping` is set, and releases what
-    it acquired in a `finally`. Returning means done, raising means crashed; `run` is called again for a
+    `run` acquires what it needs, calls `child.ready()`, works until `child.stopping` is set, and releases
+    what it acquired in a `finally`. Returning means done, raising means crashed; `run` is called again for a
     restart, so it keeps nothing between runs. An acquisition that may take long watches `child.stopping` too.
-    Cancellation comes when a start takes too long or the grace period is over, and may not be refused. Raising
-    `errors.Fatal` says that starting again would be wrong: the whole supervisor stops and reports it.
+    Cancellation comes when a start takes too long or the grace period is over, and may not be refused.
+    Raising `errors.Fatal` says that starting again would be wrong: the supervisor stops all and reports it.
     """
 
     @property

@@ -18,9 +18,9 @@ log = logging.getLogger("openride.supervisor")
 class Supervisor:
     """Keeps actors alive, each in its own task; one's crash touches no other.
 
-    `grace` is how many seconds a whole stop may take before what is left is cancelled; `cancel_grace`, how many more
-    a cancelled actor has before it is abandoned (its task is then still there: see `abandoned`). `on_change` is
-    called in the loop with a child's new status, once for each change; it must not block.
+    `grace` is how many seconds a whole stop may take before what is left is cancelled; `cancel_grace`, how
+    many more a cancelled actor has before it is abandoned. `on_change` is called in the loop with a child's
+    status, once when `run` begins and once for each change; it must not block.
 
     Raises Fatal if two actors have one name, or `after` names an unknown actor or goes round in a circle.
     """
@@ -57,8 +57,8 @@ class Supervisor:
 
     @property
     def abandoned(self) -> tuple[str, ...]:
-        """Actors that ignored their cancellation, after `run` is over. The loop cannot be closed in an orderly way
-        while their tasks are there: the process should end with `signals.exit_now`."""
+        """Actors that ignored their cancellation, known when `run` is over. Their tasks are still there, and
+        `asyncio.run` would wait for them for ever: the process should end with `signals.exit_now`."""
         return self._abandoned
 
     def stop(self) -> None:
@@ -66,11 +66,11 @@ class Supervisor:
         self._end.set()
 
     async def run(self) -> None:
-        """Start all in the order of their dependencies; return when all have ended, by `stop` or by themselves.
+        """Start all in the order of their dependencies; return when all have ended, asked to or not.
 
-        Raises Escalated, after stopping the others, if one passes the restart limit, raises Fatal, or can never
-        become ready; whatever an actor raised that is no Exception comes out too. Cancelling this stops everything
-        as `stop` does; cancelling it again skips the rest of the grace period.
+        Raises Escalated, after stopping the others, if one passes the restart limit, raises Fatal, or can
+        never become ready; whatever an actor raises that is no Exception comes out too. Cancelling this stops
+        all as `stop` does; cancelling it again skips the rest of the grace period.
         """
         if self._started:
             raise Fatal("a supervisor runs once")
@@ -93,7 +93,8 @@ class Supervisor:
             log.critical(
                 "actor cannot be kept alive; stopping everything", extra={"actor": life.name}, exc_info=error
             )
-            self._error = self._error or error
+            if self._error is None:
+                self._error = error
         if error is not None or not self._left():
             self._end.set()
 
@@ -119,9 +120,7 @@ class Supervisor:
         if not left:
             return
         names = [life.name for life in left]
-        log.error(
-            "actors did not stop in time; cancelling them", extra={"actors": names, "grace": self._grace}
-        )
+        log.error("actors did not stop in time; cancelling them", extra={"actors": names})
         for life in left:
             life.cancel(f"did not stop within {self._grace:g} s; cancelled")
         await self._within(self._cancel_grace, lambda _: None)
@@ -130,12 +129,10 @@ class Supervisor:
         for life in left:
             life.abandon("ignored its cancellation; abandoned")
         if left:
-            log.critical(
-                "actors ignore their cancellation; abandoning them", extra={"actors": self._abandoned}
-            )
+            log.critical("actors ignore cancellation; abandoning them", extra={"actors": self._abandoned})
 
     async def _within(self, seconds: float, each_time: Callable[[list[Life]], None]) -> None:
-        """Until none is left, at most `seconds`; `each_time` sees who is left, first at once, then after each end."""
+        """Until none is left, at most `seconds`; `each_time` sees who is left: at once, then after each end."""
         timer = asyncio.create_task(self._clock.sleep(seconds), name="supervisor:timer")
         try:
             while (left := self._left()) and not timer.done():

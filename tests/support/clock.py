@@ -35,7 +35,7 @@ class FakeClock:
         return [wake - self._now for wake, _, woken in sorted(self._sleepers) if not woken.done()]
 
     async def advance(self, seconds: float = 0.0) -> None:
-        """Let `seconds` pass: each sleeper wakes at its own moment, in order, and what it causes happens then."""
+        """Let `seconds` pass: each sleeper wakes at its moment, in order, and what it causes happens then."""
         until = self._now + seconds
         await settle()
         while self._sleepers and self._sleepers[0][0] <= until:
@@ -50,7 +50,7 @@ class FakeClock:
 
 async def settle() -> None:
     """Run the loop until nothing is left to run at once (timers, sockets and threads are not waited for)."""
-    # The queue of callbacks is private to asyncio, but the alternative is to guess how many rounds are enough.
+    # The queue of callbacks is private to asyncio; the alternative is to guess how many rounds are enough.
     ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
     for _ in range(MAX_ROUNDS):
         await asyncio.sleep(0)
