@@ -3,8 +3,6 @@
 The helpers are coroutines, take any broker's bootstrap address and give up after LIMIT_SECONDS.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil
@@ -12,16 +10,13 @@ import uuid
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-if TYPE_CHECKING:
-    from openride_analytics.settings import Topics  # noqa: PLC0415 - only the tests that ask for it
-
+from openride_analytics.settings import Topics
 from tests.support.kafka_broker import KafkaBroker, Unavailable, temporary_broker
 
 __all__ = ["Broker", "KafkaBroker", "Message", "create_topics", "produce", "read_all", "temporary_broker"]
@@ -38,11 +33,13 @@ class Message:
     headers: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-class Broker(Protocol):
-    """What the tests that run against either broker may use of it."""
+@dataclass(frozen=True)
+class Broker:
+    """What the tests that run against either broker may use of it. `name` is kafka or embedded."""
 
-    @property
-    def bootstrap(self) -> str: ...
+    name: str
+    bootstrap: str
+    real: KafkaBroker | None = None
 
 
 @pytest.fixture(scope="session")
@@ -68,24 +65,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, KafkaBroker):
-                report.sections.append((f"Kafka's log ({value.log})", value.log_tail()))
+            real = value.real if isinstance(value, Broker) else value
+            if isinstance(real, KafkaBroker):
+                report.sections.append((f"Kafka's log ({real.log})", real.log_tail()))
     return report
 
 
 @pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), "embedded"])
 def broker(request: pytest.FixtureRequest) -> Broker:
     """Each broker in turn, so that one suite proves the same things of both."""
-    name = "kafka_broker" if request.param == "kafka" else "embedded_kafka"
-    found: Broker = request.getfixturevalue(name)
-    return found
+    if request.param == "kafka":
+        real: KafkaBroker = request.getfixturevalue("kafka_broker")
+        return Broker("kafka", real.bootstrap, real)
+    return Broker("embedded", request.getfixturevalue("embedded_kafka").address)
 
 
 @pytest.fixture
 def topics() -> Topics:
     """Topic names that no other test uses."""
-    from openride_analytics.settings import Topics  # noqa: PLC0415 - only the tests that ask for it
-
     prefix = f"t{uuid.uuid4().hex[:10]}"
     kinds = ("user", "booking", "payment", "trip", "route", "location", "dlq")
     return Topics(**{kind: f"{prefix}.{kind}" for kind in kinds})

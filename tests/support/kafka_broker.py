@@ -155,7 +155,7 @@ class KafkaBroker:
         with KafkaBroker(folder) as broker:
             ... broker.bootstrap ...
 
-    Raises Unavailable when Kafka cannot be had, RuntimeError with its log's last lines when it does not start.
+    Raises Unavailable when there is no Kafka, RuntimeError with its log's last lines when it does not start.
     """
 
     def __init__(self, folder: Path, *, jars: Path | None = None) -> None:
