@@ -1,3 +1,9 @@
 """The shared fixtures, each beside what it starts."""
 
-pytest_plugins = ["tests.support.kafka", "tests.support.clickhouse"]
+pytest_plugins = [
+    "tests.support.kafka",
+    "tests.support.clickhouse",
+    "tests.support.store",
+    "tests.support.servers",
+    "tests.support.warehouse",
+]

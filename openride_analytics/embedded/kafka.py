@@ -6,7 +6,10 @@ commits with metadata, `read_committed`. But mind what it is not:
 - it keeps about 5 MB or 100,000 messages of a partition, whichever is less; older ones vanish, read or not;
 - it keeps nothing on disk: topics, messages and committed offsets are gone after a stop, and offsets begin
   again at 0 (so every start has a new KAFKA_TOPIC_EPOCH);
-- it has no CreateTopics and no ListGroups: a topic is made (with 4 partitions) when a client asks about it.
+- it has no CreateTopics and no ListGroups: a topic is made (with 4 partitions) when a client asks about it;
+- a consumer group has room for one member. A second one is refused now and then (InvalidRequestError from
+  SyncGroup, whenever the leader was quicker), and who joins after another has left waits for the session
+  timeout less one second; after another was killed, about twice that.
 
 aiokafka needs no special options for it. `list_consumer_group_offsets` wants its partitions named, and
 `end_offsets` may take a fetch's waiting time (500 ms), because the broker answers a connection in order.

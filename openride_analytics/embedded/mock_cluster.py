@@ -55,9 +55,10 @@ class MockCluster:
     def _move(self, port: int) -> None:
         """Listen on `port` instead of the port that librdkafka took, which it does not let us choose.
 
-        A socket of ours takes the place of its listening socket under the same file descriptor.
+        A socket of ours takes the place of its listening socket under the same file descriptor. A connection
+        to the old one wakes the broker's thread, which would wait on it for up to a second more.
         """
-        with socket.socket() as ours:
+        with socket.socket() as ours, socket.create_connection((HOST, self.port)):
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             ours.bind((HOST, port))
             ours.listen(128)

@@ -1,0 +1,15 @@
+"""Waiting for what another process or task does, never longer than told."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+LIMIT_SECONDS = 15.0
+
+
+async def eventually(check: Callable[[], bool], *, within: float = LIMIT_SECONDS) -> None:
+    """Return as soon as `check()` is true; fail after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not check():
+        assert time.monotonic() < deadline, f"still not so after {within:g} s"
+        await asyncio.sleep(0.02)
