@@ -2,8 +2,8 @@
 
 Settings: name, effective value (secrets masked) and where it came from: environment, .env, a file, default.
 Dependencies: state and latency of ClickHouse, its schema, Kafka, Redis, PostgreSQL and the mail server, all
-asked at once, 3 s at most. Exits with 1 unless ClickHouse, the schema and Kafka are ok: without the others the
-service still runs.
+asked at once, 3 s at most. Exits with 1 unless ClickHouse, the schema and Kafka are ok: without the others
+the service still runs.
 """
 
 import argparse

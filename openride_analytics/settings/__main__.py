@@ -1,4 +1,4 @@
-"""`python -m openride_analytics.settings FILE`: write the table of settings between the file's two markers."""
+"""`python -m openride_analytics.settings FILE`: write the table of settings between its two markers."""
 
 import sys
 from pathlib import Path

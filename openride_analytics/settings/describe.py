@@ -68,7 +68,7 @@ def markdown() -> str:
 
 
 def with_table(text: str) -> str:
-    """A Markdown text with what stands between its markers replaced by the table. Raises Invalid without them."""
+    """A Markdown text with the table between its two markers. Raises Invalid if it has no markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

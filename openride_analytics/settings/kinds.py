@@ -1,5 +1,6 @@
 """Kinds of values: each turns a variable's text into a value, or raises ValueError saying what is wrong."""
 
+import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable
@@ -49,7 +50,7 @@ def pattern(regex: str, allowed: str) -> Kind:
 
     def parse(value: str) -> str:
         if compiled.fullmatch(value) is None:
-            raise ValueError(f"{quoted(value)} is not that")
+            raise ValueError(f"{quoted(value)} cannot be used")
         return value
 
     return Kind(allowed, parse)
@@ -59,10 +60,10 @@ def choice(*names: str, upper: bool = False) -> Kind:
     """One of `names`; case does not matter if they are written in upper case."""
 
     def parse(value: str) -> str:
-        value = value.upper() if upper else value
-        if value not in names:
+        found = value.upper() if upper else value
+        if found not in names:
             raise ValueError(f"{quoted(value)} is not one of them")
-        return value
+        return found
 
     return Kind(" | ".join(names), parse)
 
@@ -124,8 +125,17 @@ def port(low: int = 1, *, http: dict[int, int] | None = None) -> Kind:
 
 def host() -> Kind:
     """A host name or an IP address, without scheme or port."""
-    allowed = "a host name or an IP address, without scheme or port"
-    return pattern(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", allowed)
+    name = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+
+    def parse(value: str) -> str:
+        if name.fullmatch(value) is None:
+            try:
+                ipaddress.IPv6Address(value)
+            except ValueError:
+                raise ValueError(f"{quoted(value)} cannot be used") from None
+        return value
+
+    return Kind("a host name or an IP address, without scheme or port", parse)
 
 
 def servers() -> Kind:

@@ -5,6 +5,7 @@ wrong, without stack, SQL or secret.
 """
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -18,7 +19,9 @@ from aiokafka.errors import KafkaConnectionError
 from openride_analytics.errors import OpenRideError, Retryable
 from openride_analytics.kafka import client_options
 from openride_analytics.settings import Kafka as KafkaSettings
+from openride_analytics.settings import Settings
 from openride_analytics.settings import Smtp as SmtpSettings
+from openride_analytics.store import schema_check
 from openride_analytics.store.clickhouse import ClickHouse, SchemaDrift
 from openride_analytics.store.postgres import Postgres
 
@@ -70,6 +73,19 @@ async def probe_clickhouse(clickhouse: ClickHouse, *, limit: float = LIMIT) -> P
         return f"version {answer.one()['version']}"
 
     return await probe("clickhouse", ask, limit=limit)
+
+
+async def probe_schema(clickhouse: ClickHouse, settings: Settings, *, limit: float = LIMIT) -> Probe:
+    """Is the warehouse's schema what this version was written for?"""
+
+    async def ask() -> str:
+        problems = await schema_check.check(clickhouse, settings)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise Retryable("schema", problems[0] + more)
+        return "up to date"
+
+    return await probe("schema", ask, limit=limit)
 
 
 async def probe_kafka(kafka: KafkaSettings, *, limit: float = LIMIT) -> Probe:
@@ -173,7 +189,8 @@ def _why(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {cause.reason or 'handshake'}"
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+            # asyncio puts the address into strerror; the number alone reads better, a resolver's is below 0
+            return os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
     return "cannot connect" if isinstance(error, OSError) else type(error).__name__
 
 
