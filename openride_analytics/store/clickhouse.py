@@ -152,6 +152,11 @@ class ClickHouse:
         may have them).
         """
         self._check_names(table, columns)
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) > 1:
+            raise DataRefused("columns of different lengths")
+        if not any(lengths):
+            return
         sql = f"INSERT INTO `{table}` ({', '.join(f'`{name}`' for name in columns)}) VALUES"
         wire: Wire | None = None
         with self._timed(f"insert {table}"):

@@ -20,11 +20,11 @@ fit, except that a DateTime64 keeps whole ticks (floor).
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from functools import lru_cache, partial
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 Encode = Callable[[Sequence[Any]], bytes]
 
+SLICE_ROWS: Final = 4096
 CUSTOM_SERIALIZATION_REVISION: Final = 54454  # from here on each column is preceded by a byte: 0 = plain
 _BLOCK_INFO: Final = b"\x01\x00\x02\xff\xff\xff\xff\x00"  # not an overflow block, no bucket
 _NO_UUID: Final = UUID(int=0)
@@ -70,11 +71,21 @@ def header(columns: int, rows: int) -> bytes:
     return _BLOCK_INFO + varint(columns) + varint(rows)
 
 
-def column(name: str, type_: str, values: Sequence[Any], *, revision: int) -> bytes:
-    """One column of a block, for a connection of protocol `revision`. TypeError, ValueError: see above."""
+def column(name: str, type_: str, values: Sequence[Any], *, revision: int) -> Iterator[bytes]:
+    """One column of a block, for a connection of protocol `revision`. TypeError, ValueError: see above.
+
+    In pieces, none of which takes more than a few milliseconds to make: an event loop may turn in between.
+    """
     plain = b"\x00" if revision >= CUSTOM_SERIALIZATION_REVISION else b""
+    step = len(values) if type_.startswith("Array(") else SLICE_ROWS  # the ends of all arrays come first
     try:
-        return text(name) + text(type_) + plain + encoder(type_)(values)
+        encode = encoder(type_)
+        yield text(name) + text(type_) + plain
+        if inner := re.fullmatch(r"Nullable\((.+)\)", type_):
+            yield _nulls(values)
+            encode = partial(_filled, encode=encoder(inner[1]), null=_null(inner[1]))
+        for start in range(0, len(values), step or 1):
+            yield encode(values[start : start + step])
     except TypeError as error:
         raise TypeError(f"column {name}: {type_} expected: {error}") from None
     except (ValueError, ArithmeticError):
@@ -200,15 +211,20 @@ def _arrays(values: Sequence[Any], *, encode: Encode) -> bytes:
 
 
 def _nullable(values: Sequence[Any], *, encode: Encode, null: object) -> bytes:
-    count = len(values)
-    if type(None) not in (kinds := set(map(type, values))):
-        return bytes(count) + encode(values)
-    if len(kinds) == 1:
-        return b"\x01" * count + encode(list(repeat(null, count)))
-    nulls = bytes([value is None for value in values])
+    return _nulls(values) + _filled(values, encode=encode, null=null)
+
+
+def _nulls(values: Sequence[Any]) -> bytes:
+    return bytes([value is None for value in values])
+
+
+def _filled(values: Sequence[Any], *, encode: Encode, null: object) -> bytes:
+    kinds = set(map(type, values))
+    if type(None) not in kinds:
+        return encode(values)
     if UUID in kinds:  # also where they become text
         null = _NO_UUID
-    return nulls + encode([null if value is None else value for value in values])
+    return encode([null if value is None else value for value in values])
 
 
 def _null(type_: str) -> object:

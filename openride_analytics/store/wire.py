@@ -23,7 +23,7 @@ from openride_analytics.store.codes import DataRefused, SchemaDrift, failure
 
 _DATA_PACKET: Final = b"\x02\x00"  # a block for no temporary table
 _MIN_REVISION: Final = 54429  # below, asynch silently drops the settings it does not know
-_YIELD_ROWS: Final = 1_000  # larger blocks are encoded a column at a time, letting the loop run in between
+_YIELD_ROWS: Final = 1_000  # while larger blocks are encoded, the loop may turn between two pieces
 
 Settings = Mapping[str, str | int]
 
@@ -176,17 +176,15 @@ class Wire:
         return dict(packet.block.columns_with_types)
 
     async def _encode(self, columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
-        rows = {len(values) for values in columns.values()}
-        if len(rows) != 1:
-            raise DataRefused("columns of different lengths")
-        count = rows.pop()
+        count = len(next(iter(columns.values())))
         revision = min(constants.CLIENT_REVISION, self._protocol.server_info.revision)
         block = [_DATA_PACKET + native.header(len(columns), count)]
         try:
             for name, values in columns.items():
-                block.append(native.column(name, types[name], values, revision=revision))
-                if count >= _YIELD_ROWS:
-                    await asyncio.sleep(0)
+                for piece in native.column(name, types[name], values, revision=revision):
+                    block.append(piece)
+                    if count >= _YIELD_ROWS:
+                        await asyncio.sleep(0)
         except TypeError as error:
             raise SchemaDrift(f"schema: {error}") from None
         except ValueError as error:

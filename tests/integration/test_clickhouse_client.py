@@ -174,6 +174,18 @@ async def test_one_token_stores_one_copy(clickhouse: ClickHouse) -> None:
     assert await count(clickhouse) == 100
 
 
+async def test_equal_rows_under_another_token_are_stored_again(clickhouse: ClickHouse) -> None:
+    await create_chain(clickhouse)
+    for token in ("t:0-99", "t:100-199"):
+        await clickhouse.insert("landing", rows(), token=token, timeout=5)
+    assert await count(clickhouse) == 200
+
+
+async def test_no_rows_are_no_insert(clickhouse: ClickHouse) -> None:
+    await clickhouse.insert("no_such_table", rows(0), token="t", timeout=5)
+    assert clickhouse._pool.idle == 0
+
+
 async def test_a_large_block_stays_one_block(clickhouse: ClickHouse) -> None:
     await create_chain(clickhouse)
     for _ in range(2):

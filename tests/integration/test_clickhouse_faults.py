@@ -76,6 +76,38 @@ async def test_progress_before_the_end_is_still_success() -> None:
         await client.close()
 
 
+@pytest.mark.parametrize("revision", [54429, 54454, 54485])
+async def test_servers_of_other_revisions_take_an_insert(revision: int) -> None:
+    async with FakeClickHouse(asked=COLUMNS, done=END_OF_STREAM, revision=revision) as server:
+        client = fake_client(server)
+        await client.insert("t", rows(1), token="t", timeout=2)
+        await client.close()
+    assert (
+        b"\x01n\x06UInt64" + bytes(8) + b"\x01s" in server.received
+    )  # asynch announces 54453: no extra byte
+
+
+async def test_a_server_that_would_lose_settings_is_not_used() -> None:
+    async with FakeClickHouse(revision=54428) as server:
+        client = fake_client(server)
+        with pytest.raises(Retryable, match="too old"):
+            await client.ping()
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [((26, 2), b"\x12deduplicate_insert"), ((26, 1), b"\x12insert_deduplicate")]
+)
+async def test_deduplication_is_asked_for_in_the_servers_own_words(
+    version: tuple[int, int], name: bytes
+) -> None:
+    async with FakeClickHouse(asked=COLUMNS, done=END_OF_STREAM, version=version) as server:
+        client = fake_client(server)
+        await client.insert("t", rows(1), token="t", timeout=2)
+        await client.close()
+    assert name in server.received
+
+
 @pytest.mark.parametrize(
     ("done", "error"),
     [

@@ -33,17 +33,27 @@ def sample(**types: str) -> bytes:
 class FakeClickHouse:
     """`async with`; answers a query with `asked` and, once the rows have come, `done`; empty is silence."""
 
-    def __init__(self, *, asked: bytes = b"", done: bytes = b"", greets: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        asked: bytes = b"",
+        done: bytes = b"",
+        greets: bool = True,
+        version: tuple[int, int] = (26, 9),
+        revision: int = 54440,
+    ) -> None:
         self._asked = asked
         self._done = done
         self._greets = greets
+        self._version = version
+        self._revision = revision
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.connections = 0
+        self.received = b""
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -57,28 +67,26 @@ class FakeClickHouse:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
         try:
             await self._converse(reader, writer)
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
             writer.transport.abort()
-            self._tasks.discard(task)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._greets:
             await asyncio.Event().wait()
         await reader.read(1 << 16)  # the client's hello
         name, zone = native.text("Fake"), native.text("UTC")
-        version = native.varint(26) + native.varint(9) + native.varint(54440)
+        version = b"".join(map(native.varint, (*self._version, self._revision)))
         writer.write(b"\x00" + name + version + zone + name + native.varint(1))
         while True:
-            await reader.readuntil(_END_OF_BLOCKS)  # the query, then no temporary tables
+            self.received += await reader.readuntil(_END_OF_BLOCKS)  # the query, then no temporary tables
             writer.write(self._asked)
-            await reader.readuntil(_END_OF_BLOCKS)  # the rows
+            self.received += await reader.readuntil(_END_OF_BLOCKS)  # the rows
             writer.write(self._done)

@@ -27,7 +27,6 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fault: Fault | None = None
         self._bytes_left = 0
-        self.accepted = 0
         self.port = 0
 
     def arm(self, fault: Fault, *, after: int) -> None:
@@ -59,11 +58,10 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
-    async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.accepted += 1
+    def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, client)))
+
+    async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
             answers, upstream = await asyncio.open_connection(*self._target)
             pair = (client, upstream)
@@ -79,7 +77,6 @@ class Proxy:
             pass
         finally:
             client.transport.abort()
-            self._tasks.discard(task)
 
     async def _up(
         self, reader: asyncio.StreamReader, pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
