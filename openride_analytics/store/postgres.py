@@ -13,7 +13,7 @@ from openride_analytics.errors import Ambiguous, Retryable
 
 CONNECT_SECONDS: Final = 3.0
 _CLOSE_SECONDS: Final = 2.0
-_RELEASE_SECONDS: Final = 1.0
+_RELEASE_SECONDS: Final = 0.5  # on top of the deadline, if a connection must be dropped
 _MAX_CONNECTIONS: Final = 4
 
 # Of the server's own errors, these classes say that it is away, full, shutting down or broken.
