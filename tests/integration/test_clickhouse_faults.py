@@ -279,6 +279,18 @@ async def test_a_thousand_cancellations_lose_no_place(clickhouse: ClickHouse) ->
     assert ([block.one()["n"] for block in answers], clickhouse._pool.lent) == (list(range(8)), 0)
 
 
+async def test_inserts_cancelled_at_any_moment_and_repeated_are_stored_once(clickhouse: ClickHouse) -> None:
+    rng = random.Random(11)
+    await create_chain(clickhouse)
+    for batch in range(40):
+        token = f"batch {batch}"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(rng.random() * 0.02):
+                await clickhouse.insert("landing", rows(2_000), token=token, timeout=5)
+        await clickhouse.insert("landing", rows(2_000), token=token, timeout=5)
+    assert await count(clickhouse) == 40 * 2_000
+
+
 async def test_readers_leave_a_place_for_an_insert(clickhouse: ClickHouse) -> None:
     await create_chain(clickhouse)
     readers = [asyncio.create_task(clickhouse.select(SLOW, timeout=30)) for _ in range(6)]
