@@ -31,7 +31,6 @@ logger = logging.getLogger("openride.embedded.clickhouse")
 BAD_ARGUMENTS = 36
 NOT_IMPLEMENTED = 48
 SYNTAX_ERROR = 62
-UNEXPECTED_PACKET = 101
 QUERY_WAS_CANCELLED = 394
 COMPLETE = 2
 """The processing stage of a finished result; others are for the shards of a cluster."""
@@ -39,7 +38,7 @@ JOIN_BYTES = 1 << 16
 
 
 class Connection:
-    """`serve` returns when the client is gone."""
+    """From hello to good-bye."""
 
     def __init__(self, client: socket.socket, engine: Engine, watcher: Watcher) -> None:
         self._client = client
@@ -71,15 +70,11 @@ class Connection:
                 if packet == FromClient.PING:
                     self._client.sendall(protocol.PONG)
                 elif packet == FromClient.QUERY:
-                    self._answer(
-                        session, protocol.read_query(self._reader, self._revision, self._engine.setting_types)
-                    )
+                    types = self._engine.setting_types
+                    self._answer(session, protocol.read_query(self._reader, self._revision, types))
                 elif packet == FromClient.TABLES_STATUS:
                     self._client.sendall(protocol.tables_status(protocol.read_tables_status(self._reader)))
-                elif packet not in (
-                    FromClient.CANCEL,
-                    FromClient.KEEP_ALIVE,
-                ):  # a late Cancel has nothing to end
+                elif packet not in (FromClient.CANCEL, FromClient.KEEP_ALIVE):  # a late Cancel ends nothing
                     raise Malformed(f"packet {packet} where a query may begin")
 
     def _greet(self) -> Session | None:
@@ -134,9 +129,7 @@ class Connection:
             blocks.compact()
             packet = reader.varint()
             if packet == FromClient.CANCEL:
-                raise ServerError(
-                    QUERY_WAS_CANCELLED, "Query was cancelled by the client before its data had ended"
-                )
+                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled before its data had ended")
             if packet not in (FromClient.DATA, FromClient.SCALAR):
                 raise Malformed(f"packet {packet} where data were expected")
             reader.string()  # the temporary table's name
@@ -192,10 +185,10 @@ class Connection:
                 raise
             self._send_blocks(session, statement, split(session.run(statement)))
             return
-        if first is None:
-            self._send_block(protocol.empty_block(session.columns(statement, while_streaming=False)))
-        else:
+        if first is not None:
             self._send_blocks(session, statement, chain((first,), stream))
+        elif columns := session.columns(statement, while_streaming=False):
+            self._send_block(protocol.empty_block(columns))
 
     def _send_blocks(self, session: Session, statement: str, blocks: Iterable[bytes]) -> None:
         for block in headed(blocks, lambda: session.columns(statement, while_streaming=True)):

@@ -75,7 +75,7 @@ class Query:
 class ServerError(Exception):
     """What an Exception packet says: ClickHouse's error code and message."""
 
-    _FORM = re.compile(r"\s*Code: (\d+)\. (?:DB::Exception: )?(.*)", re.S)
+    _FORM = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*)", re.S)
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"Code: {code}. {message}")
@@ -85,7 +85,7 @@ class ServerError(Exception):
     @classmethod
     def from_engine(cls, error: Exception) -> "ServerError":
         """From the engine's `Code: 47. DB::Exception: ...`; code 1002 (unknown) for anything else."""
-        match = cls._FORM.fullmatch(str(error))
+        match = cls._FORM.search(str(error))
         return cls(int(match[1]), match[2]) if match else cls(1002, f"{type(error).__name__}: {error}")
 
 

@@ -32,7 +32,8 @@ def headed(blocks: Iterable[bytes], describe: Describe) -> Iterator[bytes]:
                 for index, ((_, bare), (_, full)) in enumerate(zip(columns, describe(), strict=False))
                 if bare == "DateTime" and full.startswith("DateTime(")
             }
-    yield empty_block([(name, zones.get(index, bare)) for index, (name, bare) in enumerate(columns)])
+    if columns:
+        yield empty_block([(name, zones.get(index, bare)) for index, (name, bare) in enumerate(columns)])
     for block in chain((first,), remaining):
         yield with_types(block, zones) if zones else block
 

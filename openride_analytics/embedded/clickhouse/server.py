@@ -17,6 +17,7 @@ logger = logging.getLogger("openride.embedded.clickhouse")
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 3.0
+ACCEPT_RETRY_SECONDS = 0.1
 
 
 class Server:
@@ -27,16 +28,19 @@ class Server:
         self._watcher = Watcher()
         self._listener = socket.create_server((HOST, port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._clients: dict[threading.Thread, socket.socket] = {}
 
     def accept(self) -> None:
         """Serve until `close`."""
-        while True:
+        while not self._closing.is_set():
             try:
                 client, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if not self._closing.wait(ACCEPT_RETRY_SECONDS):
+                    logger.warning("cannot accept a connection: %s", error)
+                continue
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(client,), name="client", daemon=True)
             with self._lock:
@@ -52,6 +56,7 @@ class Server:
 
     def close(self) -> bool:
         """Refuse new clients, end queries and connections. False if some did not end within STOP_SECONDS."""
+        self._closing.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -78,7 +83,8 @@ def run(data_dir: Path, port: int, database: str) -> int:
         engine = Engine(data_dir, database)
         server = Server(engine, port)
     except (ServerError, OSError) as error:
-        logger.error("cannot start on %s: %s", data_dir, error)  # noqa: TRY400 - the message says all
+        hint = "; is another server using it?" if "EmbeddedServer" in str(error) else ""
+        logger.error("cannot start on %s: %s%s", data_dir, error, hint)  # noqa: TRY400 - the message says all
         return 1
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # after the engine, which installs handlers of its own
@@ -90,5 +96,7 @@ def run(data_dir: Path, port: int, database: str) -> int:
     stop.wait()
     logger.info("stopping")
     if server.close():
-        engine.close()
-    os._exit(0)  # the engine's threads are not waited for: what was acknowledged is on disk
+        closing = threading.Thread(target=engine.close, daemon=True)
+        closing.start()
+        closing.join(STOP_SECONDS)
+    os._exit(0)  # whatever the engine's threads still do: what was acknowledged is on disk
