@@ -29,7 +29,7 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # The money of a struct, as written.
 _written: dict[type[Event], msgspec.json.Decoder[Any]] = {
     struct: msgspec.json.Decoder(
-        msgspec.defstruct("Written", [(name, msgspec.Raw | None, None) for name in names])
+        msgspec.defstruct("Written", [(name, msgspec.Raw, msgspec.Raw()) for name in names])
     )
     for struct, names in MONEY_FIELDS.items()
     if names

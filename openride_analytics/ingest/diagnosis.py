@@ -82,7 +82,7 @@ def _wrong_object(value: bytes, kind: str) -> Rejected:
     except msgspec.ValidationError:
         return Rejected(Reason.MISSING_EVENT_TYPE, "event_type: expected text")
     if name not in EVENT_TYPES:
-        return Rejected(Reason.UNKNOWN_EVENT_TYPE, f"event_type: expected one of {', '.join(EVENT_TYPES)}")
+        return Rejected(Reason.UNKNOWN_EVENT_TYPE, f"event_type: none of the {len(EVENT_TYPES)} known types")
     right_kind, struct = EVENT_TYPES[name]
     if right_kind != kind:
         return Rejected(

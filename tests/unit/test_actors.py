@@ -1,0 +1,59 @@
+"""Who acts in which event."""
+
+from uuid import UUID
+
+import pytest
+
+from openride_analytics.ingest.decode import Decoder
+from openride_analytics.schema.events import EVENT_TYPES, Event, actors, first_actor
+from tests.support.events import NOW, example, message
+
+_RIDER, _DRIVER, _USER = UUID(int=1), UUID(int=2), UUID(int=3)
+_WHO_ACTS: list[tuple[str, str | None, tuple[UUID, ...]]] = [
+    ("user.registered", None, (_USER,)),
+    ("user.upgraded_to_driver", None, (_USER,)),
+    ("user.kyc_verified", None, ()),
+    ("booking.created", None, (_RIDER,)),
+    ("booking.confirmed", None, (_RIDER,)),
+    ("booking.completed", None, (_RIDER, _DRIVER)),
+    ("booking.cancelled", "RIDER", (_RIDER,)),
+    ("booking.cancelled", "DRIVER", (_DRIVER,)),
+    ("booking.cancelled", "SYSTEM", ()),
+    ("payment.initiated", None, (_RIDER,)),
+    ("payment.success", None, (_RIDER,)),
+    ("payment.failed", None, (_RIDER,)),
+    ("payment.refunded", None, ()),
+    ("trip.started", None, (_RIDER, _DRIVER)),
+    ("trip.completed", None, (_RIDER, _DRIVER)),
+    ("trip.cancelled", "RIDER", (_RIDER,)),
+    ("trip.cancelled", "DRIVER", (_DRIVER,)),
+    ("trip.cancelled", "SYSTEM", ()),
+    ("route.created", None, (_DRIVER,)),
+    ("route.activated", None, (_DRIVER,)),
+    ("route.cancelled", None, (_DRIVER,)),
+    ("route.updated", None, (_DRIVER,)),
+    ("driver.location.updated", None, (_DRIVER,)),
+]
+
+
+def _played(name: str, by: str | None) -> Event:
+    parts = {"rider_id": _RIDER, "driver_id": _DRIVER, "user_id": _USER}
+    changes = {field: str(who) for field, who in parts.items() if field in example(name)}
+    if by:
+        changes["cancelled_by"] = by
+    kind, _ = EVENT_TYPES[name]
+    return Decoder(kind, 1 << 20, 730)(message(name, **changes), NOW.timestamp())
+
+
+@pytest.mark.parametrize(("name", "by", "who"), _WHO_ACTS)
+def test_who_acts(name: str, by: str | None, who: tuple[UUID, ...]) -> None:
+    assert actors(_played(name, by)) == who
+
+
+@pytest.mark.parametrize(("name", "by", "who"), _WHO_ACTS)
+def test_the_first_actor(name: str, by: str | None, who: tuple[UUID, ...]) -> None:
+    assert first_actor(_played(name, by)) == (who[0] if who else None)
+
+
+def test_every_type_has_its_line_in_the_table_of_actors() -> None:
+    assert {name for name, _, _ in _WHO_ACTS} == set(EVENT_TYPES)
