@@ -26,6 +26,8 @@ KINDS = ("user", "booking", "payment", "trip", "route", "location", "dlq")
 PARTITIONS = 3
 MAX_LAG = 4_000
 """Messages of a partition that may wait for ingestion: at 1 KiB each, 4 of the 5 MB that the broker keeps."""
+SESSION_MS = 2_000
+"""The embedded broker lets a new member wait that long for those that were there before, dead or gone."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Stack:
             "CLICKHOUSE_SECURE": "false",
             "KAFKA_TOPIC_EPOCH": self._epoch,
             "KAFKA_MAX_LAG": str(MAX_LAG),
+            "KAFKA_SESSION_TIMEOUT_MS": str(SESSION_MS),
         }
         for server in self.servers.values():
             values |= server.env()

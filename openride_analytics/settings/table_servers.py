@@ -170,6 +170,13 @@ KAFKA = (
         "0",
         "simulate and replay keep the group's lag per partition below it; 0: no limit",
     ),
+    Variable(
+        "KAFKA_SESSION_TIMEOUT_MS",
+        "kafka.session_timeout_ms",
+        integer(1_000, 300_000),
+        "15000",
+        "After such a silence the group gives a member's partitions to the others",
+    ),
 )
 
 REDIS = (

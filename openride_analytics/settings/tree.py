@@ -73,6 +73,7 @@ class Kafka(msgspec.Struct, frozen=True):
     topic_partitions: int
     topic_replication: int
     max_lag: int  # messages per partition; 0: no limit
+    session_timeout_ms: int
 
 
 class Redis(msgspec.Struct, frozen=True):

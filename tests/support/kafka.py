@@ -77,7 +77,7 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     if request.param == "kafka":
         real: KafkaBroker = request.getfixturevalue("kafka_broker")
         return Broker("kafka", real.bootstrap, real)
-    return Broker("embedded", request.getfixturevalue("embedded_kafka").address)
+    return Broker("embedded", request.getfixturevalue("embedded_kafka").bootstrap)
 
 
 @pytest.fixture

@@ -1,0 +1,131 @@
+"""The composition root: what runs in a `serve`, in which order, sharing what. The page to read first.
+
+    schema    brings ClickHouse's schema up to date, then has nothing more to do
+    reports   the same for PostgreSQL, where DATABASE_URL is set
+    ingest    after schema: Kafka to ClickHouse
+    http      from the start, so that whoever asks sees what is missing
+
+They share one ClickHouse pool, one Redis client, one set of metrics and one clock. None waits for a server that
+is away except by trying again: the process is alive then, and not ready.
+"""
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from openride_analytics.api import Api, Health, HttpServer
+from openride_analytics.clock import Clock, SystemClock, wait
+from openride_analytics.errors import Retryable
+from openride_analytics.ingest.consumer import Ingestion
+from openride_analytics.settings import Settings
+from openride_analytics.signals import exit_now, handle_signals
+from openride_analytics.store import migrations, redis
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.postgres import Postgres
+from openride_analytics.supervisor import Backoff, Child, Escalated, Limit, Restart, Spec, Supervisor
+from openride_analytics.telemetry import Metrics
+
+log = logging.getLogger("openride.app")
+
+ROLES = ("api", "ingest")
+BACKOFF = Backoff(initial=0.5, factor=2, maximum=15, reset_after=60)
+LIMIT = Limit(restarts=5, within=120)
+AWAY_PAUSE = 2.0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the actors share, open as long as any of them runs."""
+
+    settings: Settings
+    clickhouse: ClickHouse
+    postgres: Postgres
+    redis: redis.Redis | redis.RedisCluster
+    metrics: Metrics
+    clock: Clock
+
+
+class Migrations:
+    """Actor: brings one schema up to date, however long its server is away, and is done."""
+
+    def __init__(self, name: str, migrate: Callable[[], Awaitable[Sequence[str]]]) -> None:
+        self.name = name
+        self._migrate = migrate
+
+    async def run(self, child: Child) -> None:
+        """Raises Fatal where trying again would be wrong: an applied file was edited."""
+        while not child.stopping.is_set():
+            try:
+                for applied in await self._migrate():
+                    log.info("migration applied", extra={"schema": self.name, "migration": applied})
+            except Retryable as error:
+                log.warning("migrations wait", extra={"schema": self.name, "problem": str(error)})
+                await wait(child.stopping, AWAY_PAUSE)
+            else:
+                child.ready()
+                return
+
+
+async def serve(settings: Settings, roles: Collection[str] = ROLES, extra: Sequence[Spec] = ()) -> int:
+    """Run the service until a signal; 0 then, 1 if an actor could not be kept alive. `extra` runs beside it."""
+    async with AsyncExitStack() as stack:
+        resources = await _open(stack, settings)
+        supervisor = _supervisor(resources, roles, extra)
+        try:
+            with handle_signals(supervisor.stop):
+                await supervisor.run()
+        except Escalated as error:
+            log.critical("giving up", extra={"problem": str(error)})
+            return 1
+        finally:
+            if supervisor.abandoned:
+                exit_now(1)
+    return 0
+
+
+async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
+    metrics = Metrics()
+    clickhouse = ClickHouse(settings.clickhouse, metrics=metrics)
+    await clickhouse.open()
+    stack.push_async_callback(clickhouse.close)
+    postgres = Postgres(settings.postgres)
+    await postgres.open()
+    stack.push_async_callback(postgres.close)
+    cache = redis.connect(settings.redis)
+    stack.push_async_callback(cache.aclose)
+    return Resources(settings, clickhouse, postgres, cache, metrics, SystemClock())
+
+
+def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Spec]) -> Supervisor:
+    settings, clock, metrics = resources.settings, resources.clock, resources.metrics
+    ingestion = Ingestion(settings, resources.clickhouse, metrics, clock)
+    specs = [
+        Spec(
+            Migrations("schema", lambda: migrations.migrate(resources.clickhouse, settings)),
+            Restart.TRANSIENT,
+        )
+    ]
+    if settings.postgres.url is not None:
+        reports = Migrations("reports-schema", lambda: migrations.migrate_postgres(settings))
+        specs.append(Spec(reports, Restart.TRANSIENT))
+    if "ingest" in roles:
+        specs.append(Spec(ingestion, after=("schema",)))
+    supervisor: Supervisor
+    health = Health(
+        resources,
+        children=lambda: supervisor.children(),
+        partitions=lambda: ingestion.partitions,
+    )
+    specs.append(Spec(HttpServer(Api(resources, health, full="api" in roles))))
+    supervisor = Supervisor(
+        [*specs, *extra],
+        clock=clock,
+        backoff=BACKOFF,
+        limit=LIMIT,
+        grace=settings.app.shutdown_grace_seconds,
+        rng=random.Random(),
+        on_change=metrics.actor_changed,
+    )
+    return supervisor

@@ -1,0 +1,195 @@
+"""The ingestion actor: a member of the consumer group that hands records to its partitions."""
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import AsyncExitStack
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from openride_analytics import kafka
+from openride_analytics.clock import Clock, wait
+from openride_analytics.errors import Retryable
+from openride_analytics.ingest.crash import CrashPoints
+from openride_analytics.ingest.dead_letters import DeadLetters
+from openride_analytics.ingest.intake import Inflight
+from openride_analytics.ingest.offsets import Offsets
+from openride_analytics.ingest.partition import Partition, Services, State
+from openride_analytics.ingest.warehouse import Warehouse
+from openride_analytics.settings import Settings
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.supervisor import Child
+from openride_analytics.telemetry import Metrics
+
+log = logging.getLogger("openride.ingest")
+
+REBALANCE_MS = 60_000
+# What a revoked partition may take to finish its batch: well within the rebalance.
+LEAVE_SECONDS = REBALANCE_MS / 1000 / 3
+# What is in flight at a stop is left to its intent rather than let the process be killed.
+STOP_SECONDS = 3.0
+POLL_MS = 100
+# Of one partition in one fetch; a larger message comes alone.
+FETCH_BYTES = 256 * 1024
+CONNECT_PAUSE = 2.0
+
+# Asking for the records of a partition that nobody has: a poll that fetches nothing, yet counts as alive.
+NOBODY = TopicPartition("", -1)
+
+
+class Ingestion:
+    """Actor `ingest`. Ready once it is in the group; crashes on what only a new consumer can mend."""
+
+    name = "ingest"
+
+    def __init__(self, settings: Settings, clickhouse: ClickHouse, metrics: Metrics, clock: Clock) -> None:
+        self._settings = settings
+        self._clickhouse = clickhouse
+        self._metrics = metrics
+        self._clock = clock
+        self._kinds = {topic: kind for kind, topic in settings.kafka.topics.events().items()}
+        self._partitions: dict[TopicPartition, Partition] = {}
+        self._crash = CrashPoints(settings.ingest.crash_at)
+
+    @property
+    def partitions(self) -> Iterable[Partition]:
+        """What this process owns now."""
+        return self._partitions.values()
+
+    async def run(self, child: Child) -> None:
+        """Join the group and store what it is given until told to stop."""
+        async with AsyncExitStack() as stack:
+            connected = await self._connect(stack, child.stopping)
+            if connected is None:
+                return
+            services, consumer = connected
+            consumer.subscribe(topics=list(self._kinds), listener=_Listener(self, services))
+            child.ready()
+            polling = asyncio.create_task(self._poll(consumer, services), name="poll")
+            stopping = asyncio.create_task(child.stopping.wait(), name="stopping")
+            try:
+                await asyncio.wait([polling, stopping], return_when=asyncio.FIRST_COMPLETED)
+                await self.leave(STOP_SECONDS)
+                if polling.done():
+                    polling.result()
+            finally:
+                for task in (polling, stopping):
+                    task.cancel()
+                await asyncio.gather(polling, stopping, return_exceptions=True)
+
+    def own(self, tps: Collection[TopicPartition], services: Services) -> None:
+        """These partitions are ours from now on."""
+        # The client buffers up to one fetch a partition; what it holds counts as in flight too.
+        services.inflight.limit(self._settings.ingest.max_inflight_bytes - len(tps) * FETCH_BYTES)
+        for tp in tps:
+            self._partitions[tp] = Partition(tp, self._kinds[tp.topic], services)
+
+    async def leave(self, seconds: float) -> None:
+        """Let go of every partition, each finishing its batch within `seconds`."""
+        leaving, self._partitions = self._partitions, {}
+        await asyncio.gather(*(partition.leave(seconds) for partition in leaving.values()))
+        self._metrics.consumer_lag_messages.clear()
+
+    async def _connect(
+        self, stack: AsyncExitStack, stopping: asyncio.Event
+    ) -> tuple[Services, AIOKafkaConsumer] | None:
+        """Start the clients, however long Kafka is away; None if told to stop meanwhile."""
+        while not stopping.is_set():
+            try:
+                async with AsyncExitStack() as attempt:
+                    if self._settings.app.env != "production":
+                        await kafka.create_topics(self._settings)
+                    connected = await self._start_clients(attempt)
+                    stack.push_async_exit(attempt.pop_all())
+                    return connected
+            except (Retryable, KafkaError, OSError) as error:
+                log.warning("kafka is away", extra={"problem": f"{type(error).__name__}: {error}"})
+                await wait(stopping, CONNECT_PAUSE)
+        return None
+
+    async def _start_clients(self, stack: AsyncExitStack) -> tuple[Services, AIOKafkaConsumer]:
+        options = kafka.client_options(self._settings.kafka)
+        admin = AIOKafkaAdminClient(**options)
+        stack.push_async_callback(admin.close)
+        await admin.start()
+        consumer = AIOKafkaConsumer(
+            **options,
+            group_id=self._settings.kafka.group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="none",  # where to begin is decided in recovery; a jump would hide a loss
+            isolation_level="read_committed",
+            max_poll_records=self._settings.kafka.max_poll_records,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=POLL_MS,
+            session_timeout_ms=self._settings.kafka.session_timeout_ms,
+            heartbeat_interval_ms=self._settings.kafka.session_timeout_ms // 5,
+            rebalance_timeout_ms=REBALANCE_MS,
+        )
+        stack.push_async_callback(consumer.stop)
+        await consumer.start()
+        dead_letters = DeadLetters(self._settings)
+        stack.push_async_callback(dead_letters.close)
+        services = Services(
+            settings=self._settings,
+            warehouse=Warehouse(self._clickhouse),
+            offsets=Offsets(consumer, admin, self._settings.kafka.group_id),
+            dead_letters=dead_letters,
+            seek=consumer.seek,
+            inflight=Inflight(),
+            metrics=self._metrics,
+            clock=self._clock,
+            crash=self._crash,
+            rng=random.Random(),
+        )
+        return services, consumer
+
+    async def _poll(self, consumer: AIOKafkaConsumer, services: Services) -> None:
+        """Fetch for the partitions that have room; ends only by an error or cancellation."""
+        while True:
+            for partition in self._partitions.values():
+                partition.check()
+            wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
+            try:
+                fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
+            except OffsetOutOfRangeError as error:
+                self._halt_lost_offsets(error)
+                continue
+            for tp, partition in wanting.items():
+                if self._partitions.get(tp) is partition:  # not revoked meanwhile
+                    partition.accept(fetched.get(tp, ()), await consumer.position(tp))
+            self._observe(consumer, services)
+
+    def _halt_lost_offsets(self, error: OffsetOutOfRangeError) -> None:
+        """Kafka no longer has what was to be read: an operator must decide, no silent jump."""
+        for tp, offset in error.args[0].items():
+            if tp in self._partitions:
+                self._partitions[tp].halt(f"offset {offset} is no longer in Kafka")
+
+    def _observe(self, consumer: AIOKafkaConsumer, services: Services) -> None:
+        self._metrics.ingest_inflight_bytes.set(services.inflight.bytes)
+        states = Counter(partition.state for partition in self._partitions.values())
+        for state in State:
+            self._metrics.ingest_partitions.labels(state).set(states[state])
+        for tp, partition in self._partitions.items():
+            high = consumer.highwater(tp) if partition.committed is not None else None
+            if high is not None and partition.committed is not None:
+                lag = max(0, high - partition.committed)
+                self._metrics.consumer_lag_messages.labels(tp.topic, str(tp.partition)).set(lag)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Exceptions raised here would only be logged by aiokafka, so nothing here can fail: partitions do the work."""
+
+    def __init__(self, ingestion: Ingestion, services: Services) -> None:
+        self._ingestion = ingestion
+        self._services = services
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._ingestion.own(assigned, self._services)
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 - always all
+        await self._ingestion.leave(LEAVE_SECONDS)

@@ -1,0 +1,98 @@
+"""Reading the dead-letter topic, and sending messages back to where they came from."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from openride_analytics import kafka
+from openride_analytics.errors import Retryable
+from openride_analytics.ingest.dead_letters import HEADER_PREFIX, MAX_REQUEST_BYTES
+from openride_analytics.settings import Settings
+
+REQUEST_SECONDS = 30.0
+POLL_MS = 500
+REPLAY_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dead letter as it lies in the topic: `why` are our headers without their prefix."""
+
+    record: ConsumerRecord
+    why: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """Where it lies: partition:offset in the dead-letter topic."""
+        return f"{self.record.partition}:{self.record.offset}"
+
+    @property
+    def own_headers(self) -> list[tuple[str, bytes]]:
+        """The headers that the message came with."""
+        return [(name, value) for name, value in self.record.headers if not name.startswith(HEADER_PREFIX)]
+
+
+async def read(settings: Settings, reason: str | None = None) -> AsyncGenerator[Found, None]:
+    """Every dead letter that is in the topic now, partition by partition, oldest first. Raises Retryable."""
+    topic = settings.kafka.topics.dlq
+    consumer = AIOKafkaConsumer(topic, **kafka.client_options(settings.kafka), enable_auto_commit=False)
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            await consumer.start()
+            tps = [
+                TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            starts = await consumer.beginning_offsets(tps)
+            ends = await consumer.end_offsets(tps)
+        for tp in tps:
+            async for record in _range(consumer, tp, starts[tp], ends[tp]):
+                found = Found(record, _why(record))
+                if reason is None or found.why.get("reason") == reason:
+                    yield found
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise Retryable("kafka", f"dead letters could not be read: {type(error).__name__}") from error
+    finally:
+        await consumer.stop()
+
+
+async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
+    """Send each to the topic it came from: key, value and its own headers as they were. Raises Retryable."""
+    producer = AIOKafkaProducer(
+        **kafka.client_options(settings.kafka), acks="all", max_request_size=MAX_REQUEST_BYTES
+    )
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            await producer.start()
+            acknowledgements = [
+                await producer.send(
+                    letter.why["topic"], letter.record.value, letter.record.key, headers=letter.own_headers
+                )
+                for letter in letters
+            ]
+            await asyncio.gather(*acknowledgements)
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise Retryable("kafka", f"messages could not be sent back: {type(error).__name__}") from error
+    finally:
+        await producer.stop()
+
+
+async def _range(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int
+) -> AsyncIterator[ConsumerRecord]:
+    consumer.seek(tp, start)
+    while await consumer.position(tp) < end:
+        fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
+        for record in fetched.get(tp, ()):
+            if record.offset < end:
+                yield record
+
+
+def _why(record: ConsumerRecord) -> dict[str, str]:
+    return {
+        name.removeprefix(HEADER_PREFIX): value.decode(errors="replace")
+        for name, value in record.headers
+        if name.startswith(HEADER_PREFIX)
+    }

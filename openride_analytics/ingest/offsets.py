@@ -1,0 +1,76 @@
+"""Committed offsets and the intents that ride in their metadata."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from openride_analytics.errors import OpenRideError, Retryable
+from openride_analytics.ingest.intent import Intent, parse
+
+# A commit is repeated until it is answered, so this only bounds how long one attempt may hang.
+REQUEST_SECONDS = 10.0
+
+
+class PartitionLost(OpenRideError):  # noqa: N818 - the partition is lost; it is no defect
+    """The partition belongs to another member now (or to nobody): drop what is open, its intent stays."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """`offset`: the next one to store, None if the group never committed; `intent`: what may be half done."""
+
+    offset: int | None
+    intent: Intent | None
+
+
+class Offsets:
+    """Reads and writes one consumer group's offsets.
+
+    Reading goes through the admin client: the consumer's own `committed()` hides the metadata.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, group: str) -> None:
+        self._consumer = consumer
+        self._admin = admin
+        self._group = group
+
+    async def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Committed]:
+        """What each partition's commit says. Raises Retryable."""
+        wanted = list(partitions)
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                found = await self._admin.list_consumer_group_offsets(self._group, partitions=wanted)
+        except (KafkaError, TimeoutError, OSError, AttributeError) as error:
+            # AttributeError: aiokafka 0.14 trips over itself when a partition's answer carries an error
+            raise Retryable("kafka", f"offsets could not be read: {type(error).__name__}") from error
+        return {tp: _committed(found.get(tp)) for tp in wanted}
+
+    async def commit(self, partition: TopicPartition, offset: int, intent: Intent | None = None) -> None:
+        """Everything below `offset` is stored. Raises PartitionLost, Retryable."""
+        metadata = intent.encode() if intent is not None else ""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await self._consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise PartitionLost(f"{partition.topic}/{partition.partition}") from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise Retryable("kafka", f"offset could not be committed: {type(error).__name__}") from error
+
+    async def earliest(self, partition: TopicPartition) -> int:
+        """Where a group that never committed begins. Raises Retryable."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                found = await self._consumer.beginning_offsets([partition])
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise Retryable("kafka", f"the first offset could not be read: {type(error).__name__}") from error
+        return int(found[partition])
+
+
+def _committed(found: OffsetAndMetadata | None) -> Committed:
+    if found is None or found.offset < 0:
+        return Committed(None, None)
+    return Committed(found.offset, parse(found.metadata))

@@ -1,0 +1,208 @@
+"""Kafka to ClickHouse, on a real broker and on the embedded one: each message once, in every table."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import uuid4, uuid5
+
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+
+from openride_analytics.ingest.batch import DERIVED_IDS
+from openride_analytics.ingest.dead_letter_topic import read
+from openride_analytics.ingest.intent import Intent, token
+from openride_analytics.ingest.partition import State
+from openride_analytics.schema.events import EVENT_TYPES
+from tests.support.events import example
+from tests.support.ingestion import TYPED, Rig, examples
+from tests.support.kafka import Message, produce, read_all
+
+
+def registrations(count: int) -> list[dict[str, Any]]:
+    """Events with ids of their own, as producers send them."""
+    return [example("user.registered", seed=n) | {"event_id": str(uuid4())} for n in range(count)]
+
+
+async def stored(rig: Rig) -> dict[str, int]:
+    """Rows of events_raw and of each typed table."""
+    return {table: await rig.count(table) for table in ("events_raw", *TYPED.values())}
+
+
+async def test_every_type_of_event_is_stored_in_events_raw_and_in_its_typed_table(rig: Rig) -> None:
+    await rig.send(examples(3, EVENT_TYPES))
+    async with rig.ingesting():
+        await rig.until_stored(3 * len(EVENT_TYPES))
+    assert await stored(rig) == {
+        "events_raw": 57,
+        "user_events": 9,
+        "booking_events": 12,
+        "payment_events": 12,
+        "trip_events": 9,
+        "route_events": 12,
+        "location_events": 3,
+    }
+
+
+async def test_the_stored_message_is_the_received_one_byte_for_byte(rig: Rig) -> None:
+    event = example("user.registered", full_name="Ọlá 'Ade' \\ \t\U0001f600") | {
+        "unknown": {"kept": [1, None]}
+    }
+    value = json.dumps(event, ensure_ascii=False, indent=1).encode()
+    await produce(rig.bootstrap, rig.topics.user, [value])
+    async with rig.ingesting():
+        await rig.until_stored(1)
+    found = await rig.clickhouse.select("SELECT metadata FROM events_raw")
+    assert found.one()["metadata"].encode() == value
+
+
+async def test_a_second_start_stores_nothing_again(rig: Rig) -> None:
+    await rig.send(examples(5, EVENT_TYPES))
+    async with rig.ingesting():
+        await rig.until_stored(95)
+    async with rig.ingesting():
+        await rig.send([example("user.registered", seed=1000)])
+        await rig.until_stored(96)
+    assert await rig.count("events_raw") == 96
+
+
+async def test_an_event_without_id_gets_one_from_where_it_lies(rig: Rig) -> None:
+    event = example("user.registered")
+    event.pop("event_id", None)
+    await produce(rig.bootstrap, rig.topics.user, [json.dumps(event).encode()], partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(1)
+    found = await rig.clickhouse.select("SELECT event_id FROM events_raw")
+    assert found.one()["event_id"] == uuid5(DERIVED_IDS, f"test/{rig.topics.user}/0/0")
+
+
+async def test_a_producers_duplicate_is_stored_once(rig: Rig) -> None:
+    values = [json.dumps(event).encode() for event in registrations(20)]
+    await produce(rig.bootstrap, rig.topics.user, [*values, *values], partition=0)
+    async with rig.ingesting():
+        await produce(rig.bootstrap, rig.topics.user, values, partition=0)
+        last = json.dumps(example("user.registered", seed=99)).encode()
+        await produce(rig.bootstrap, rig.topics.user, [last], partition=0)
+        await rig.until_stored(21)
+    assert await rig.count("events_raw") == 21
+
+
+async def test_the_duplicate_window_survives_a_restart(rig: Rig) -> None:
+    values = [json.dumps(event).encode() for event in registrations(20)]
+    await produce(rig.bootstrap, rig.topics.user, values, partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(20)
+    last = json.dumps(example("user.registered", seed=99)).encode()
+    await produce(rig.bootstrap, rig.topics.user, [*values, last], partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(21)
+    assert await rig.count("events_raw") == 21
+
+
+async def test_bad_messages_are_dead_lettered_and_their_neighbors_stored(rig: Rig) -> None:
+    good = [Message(json.dumps(example("user.registered", seed=n)).encode(), b"k") for n in range(10)]
+    bad = Message(b'{"event_type": "user.registered"}', b"bad key", [("trace", b"\x00\xff")])
+    await produce(rig.bootstrap, rig.topics.user, [*good[:5], bad, *good[5:]], partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(10)
+        await _until_dead(rig, 1)
+    (letter,) = await read_all(rig.bootstrap, rig.topics.dlq)
+    headers = dict(letter.headers)
+    assert (letter.key, letter.value, headers.pop("trace")) == (bad.key, bad.value, b"\x00\xff")
+    assert headers.pop("dlq.failed_at").startswith(b"20")
+    assert b"event_timestamp" in headers.pop("dlq.error")
+    assert headers == {
+        "dlq.reason": b"schema_violation",
+        "dlq.topic": rig.topics.user.encode(),
+        "dlq.partition": b"0",
+        "dlq.offset": b"5",
+    }
+
+
+async def test_a_row_that_only_clickhouse_refuses_is_found_and_dead_lettered(rig: Rig) -> None:
+    await _constrain(rig, "landing_user", "ifNull(city, '') != 'Nowhere'")
+    events = registrations(30)
+    events[17]["city"] = "Nowhere"
+    await produce(rig.bootstrap, rig.topics.user, [json.dumps(e).encode() for e in events], partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(29)
+        await _until_dead(rig, 1)
+    letters = [letter async for letter in read(rig.settings)]
+    assert [(x.why["reason"], x.why["offset"]) for x in letters] == [("rejected_by_clickhouse", "17")]
+
+
+async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig) -> None:
+    """What a crash between insert and commit leaves: the rows are there, the offset is not."""
+    values = [json.dumps(event).encode() for event in registrations(10)]
+    await produce(rig.bootstrap, rig.topics.user, values, partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(10)
+    await _commit(rig, TopicPartition(rig.topics.user, 0), 0, Intent(9, 1_700_000_000_000, 10, "test"))
+    more = json.dumps(example("user.registered", seed=99)).encode()
+    await produce(rig.bootstrap, rig.topics.user, [more], partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(11)
+    assert await rig.count("events_raw") == 11
+
+
+async def test_too_many_bad_messages_stop_their_partition_and_no_other(rig: Rig) -> None:
+    bad = [b"nonsense"] * 1500
+    await produce(rig.bootstrap, rig.topics.user, bad, partition=0)
+    good = [json.dumps(example("user.registered", seed=n)).encode() for n in range(10)]
+    await produce(rig.bootstrap, rig.topics.user, good, partition=1)
+    async with rig.ingesting() as actor:
+        await rig.until_stored(10)
+        async with asyncio.timeout(20):
+            while not any(partition.state is State.HALTED for partition in actor.partitions):
+                await asyncio.sleep(0.05)
+        halted = [p for p in actor.partitions if p.state is State.HALTED]
+        assert [(p.tp.topic, p.tp.partition) for p in halted] == [(rig.topics.user, 0)]
+
+
+async def test_nothing_is_lost_or_doubled_when_clickhouse_is_away_for_a_while(rig: Rig) -> None:
+    """The tables' own engine refuses every insert until the view's missing target is back."""
+    await rig.clickhouse.execute("RENAME TABLE booking_events TO away")
+    await rig.send(examples(10, ["booking.created", "booking.confirmed"]))
+    async with rig.ingesting() as actor:
+        async with asyncio.timeout(20):
+            while not any(partition.state is State.RETRYING for partition in actor.partitions):
+                await asyncio.sleep(0.05)
+        await rig.clickhouse.execute("RENAME TABLE away TO booking_events")
+        await rig.until_stored(20, "booking_events")
+        await rig.until_stored(20, "daily_booking_metrics")
+    assert await rig.count("events_raw") == 20
+
+
+def test_a_token_names_everything_that_tells_a_range_from_another() -> None:
+    assert token("test", "e1", "t", 3, 10, 19) == "test:e1:t:3:10-19"
+
+
+async def _until_dead(rig: Rig, letters: int) -> None:
+    async with asyncio.timeout(20):
+        while len(await read_all(rig.bootstrap, rig.topics.dlq)) < letters:
+            await asyncio.sleep(0.05)
+
+
+async def _constrain(rig: Rig, table: str, check: str) -> None:
+    """Have ClickHouse refuse rows of a landing table; a Null table's constraints can only be made with it."""
+    ddl = (await rig.clickhouse.select(f"SHOW CREATE TABLE {table}")).one()["statement"]
+    body, _, engine = ddl.rpartition(")\n")
+    await rig.clickhouse.execute(f"DROP TABLE {table} SYNC")
+    await rig.clickhouse.execute(f"{body}, CONSTRAINT refused CHECK {check})\n{engine}")
+
+
+async def _commit(rig: Rig, partition: TopicPartition, offset: int, intent: Intent) -> None:
+    """As a member of the group: the embedded broker takes commits from no one else."""
+    kafka = rig.settings.kafka
+    consumer = AIOKafkaConsumer(
+        partition.topic,
+        bootstrap_servers=rig.bootstrap,
+        group_id=kafka.group_id,
+        enable_auto_commit=False,
+        session_timeout_ms=kafka.session_timeout_ms,
+        heartbeat_interval_ms=300,
+    )
+    await consumer.start()
+    try:
+        await consumer.getmany(timeout_ms=100)
+        await consumer.commit({partition: OffsetAndMetadata(offset, intent.encode())})
+    finally:
+        await consumer.stop()
