@@ -156,7 +156,7 @@ async def test_an_empty_database_was_never_migrated(
             "ALTER TABLE landing_trip MODIFY COLUMN on_time String",
             "the columns of landing_trip are not as expected",
         ),
-        ("ALTER TABLE landing_user DROP COLUMN email", "the columns of landing_user are not as expected"),
+        ("ALTER TABLE landing_user ADD COLUMN extra String", "the columns of landing_user are not as expected"),
     ],
 )
 async def test_damage_is_found(

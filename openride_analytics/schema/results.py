@@ -1,0 +1,73 @@
+"""What the metrics answer. Money is a decimal string, a rate a percentage with 2 decimals or None."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Moment = Annotated[
+    str,
+    Meta(description="RFC 3339, in the time zone of the answer", extra_json_schema={"format": "date-time"}),
+]
+Money = Annotated[str, Meta(pattern=r"^-?[0-9]+\.[0-9]{2}$", description="a decimal number with 2 places")]
+Rate = Annotated[float, Meta(ge=0, le=100, description="percent; null where there is nothing to divide by")]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What every answer over a range says about itself."""
+
+    date_range: str  # "2026-10-01 to 2026-10-31"
+    timezone: str
+    generated_at: datetime
+
+
+class BookingPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One bucket: distinct bookings with that event in it; the value of those confirmed in it."""
+
+    timestamp: Moment  # where the bucket's period begins
+    bookings_created: int
+    bookings_confirmed: int
+    bookings_cancelled: int
+    bookings_completed: int
+    total_booking_value: Money
+
+
+class BookingMetrics(Answer, frozen=True, kw_only=True):
+    """Bookings in a range; the rates are of those created in it, by now."""
+
+    bookings_created: int
+    bookings_confirmed: int
+    bookings_cancelled: int
+    bookings_completed: int
+    conversion_rate: Rate | None
+    cancellation_rate: Rate | None
+    completion_rate: Rate | None
+    avg_booking_value: Money | None
+    total_booking_value: Money
+    cancellations_by: dict[str, int]  # RIDER, DRIVER, SYSTEM: those that cancelled any
+    time_series: list[BookingPoint] | None = None  # where it was asked for
+
+
+class SystemHealth(StrEnum):
+    """`critical`: answers or ingestion are not to be had; `degraded`: something else is missing."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    CRITICAL = "critical"
+
+
+class RealtimeMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Now. What each number means is said in sql/queries/metrics/realtime.sql."""
+
+    timestamp: datetime
+    active_users: int
+    active_drivers: int
+    active_trips: int
+    bookings_last_hour: int
+    revenue_last_hour: Money
+    avg_wait_time_minutes: float | None
+    events_per_second: float
+    ingestion_lag_seconds: float | None
+    system_health: SystemHealth

@@ -1,0 +1,176 @@
+"""Time: zones, ranges, local days, buckets of a series. Nothing else in the package does calendar sums.
+
+A range is half-open, [since, until), in UTC and whole milliseconds, as event times are. A local day begins at
+its first instant: where clocks skip midnight, that is when they do.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from openride_analytics.errors import Invalid
+from openride_analytics.schema.queries import Granularity
+
+DEFAULT_DAYS: Final = 30
+
+_DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_YEARS: Final = range(2000, 2100)  # bucket edges are 32-bit seconds
+_ALLOWED: Final = "an ISO 8601 date (2026-10-01) or datetime (2026-10-01T08:00:00+01:00), years 2000 to 2099"
+# A `+` in a query string that nobody escaped arrives as a space; before an offset it can mean nothing else.
+_LOST_PLUS: Final = re.compile(r"(T[0-9:.,]+) ([0-9]{2}:?[0-9]{2})")
+
+
+@dataclass(frozen=True)
+class Period:
+    """[since, until) in UTC, seen from `zone`."""
+
+    since: datetime
+    until: datetime
+    zone: ZoneInfo
+
+    @property
+    def first_day(self) -> date:
+        """The local day of its first instant."""
+        return self.since.astimezone(self.zone).date()
+
+    @property
+    def last_day(self) -> date:
+        """The local day of its last instant."""
+        return (self.until - _MILLISECOND).astimezone(self.zone).date()
+
+    @property
+    def label(self) -> str:
+        """As in "2026-10-01 to 2026-10-31"."""
+        return f"{self.first_day} to {self.last_day}"
+
+
+def zone(name: str, *, field: str = "timezone") -> ZoneInfo:
+    """The IANA zone of that name. Raises Invalid naming `field`."""
+    if name not in _zones():
+        raise Invalid(field, "is not a known time zone", "an IANA name, like Africa/Lagos or UTC")
+    return ZoneInfo(name)
+
+
+def period(start: str | None, end: str | None, *, zone: ZoneInfo, now: datetime, max_days: int) -> Period:
+    """The range that `start_date` and `end_date` ask for.
+
+    A date is that whole local day, at either end; a datetime (local, if it has no offset) is an instant, the
+    end's excluded. Without an end: to the end of today; without a start: the 30 days up to the end's.
+
+    Raises Invalid.
+    """
+    until = (
+        day_start(_local_day(now, zone) + _DAY, zone) if end is None else _edge("end_date", end, zone, _DAY)
+    )
+    if start is None:
+        last = _local_day(until - _MILLISECOND, zone)
+        since = day_start(last - (DEFAULT_DAYS - 1) * _DAY, zone)
+    else:
+        since = _edge("start_date", start, zone, timedelta())
+    if since >= until:
+        raise Invalid("start_date", "is not before end_date", "a range that is not empty")
+    # By the wall clock: a day is a day, whether it has 23 hours or 25.
+    if _wall(until, zone) - _wall(since, zone) > max_days * _DAY:
+        field = "start_date" if start is not None else "end_date"
+        raise Invalid(field, f"the range is longer than {max_days} days", f"at most {max_days} days")
+    return Period(since, until, zone)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a local day, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def buckets(period: Period, granularity: Granularity) -> list[datetime]:
+    """Where each bucket that holds a part of `period` begins, in UTC and in order.
+
+    The first may begin before the period does. An hourly bucket is the n-th hour since local midnight, so a
+    day has as many as it has hours, and a part of an hour left at its end is one.
+    """
+    if granularity is Granularity.HOURLY:
+        return _hours(period)
+    starts: list[datetime] = []
+    day = _calendar_start(granularity, period.first_day)
+    while day <= period.last_day:
+        start = day_start(day, period.zone)
+        if start not in starts[-1:]:  # a zone that moves across the date line skips a day
+            starts.append(start)
+        day = _calendar_next(granularity, day)
+    return starts
+
+
+def local(moment: datetime, zone: ZoneInfo) -> str:
+    """RFC 3339 with the zone's offset, as in 2026-10-01T00:00:00+01:00."""
+    return moment.astimezone(zone).isoformat()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _edge(field: str, text: str, zone: ZoneInfo, whole_day: timedelta) -> datetime:
+    """An instant in UTC; of a date, the start of the day `whole_day` after it."""
+    parsed = _parse(field, text)
+    if not isinstance(parsed, datetime):
+        return day_start(parsed + whole_day, zone)
+    aware = parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=zone)
+    # Events lie on whole milliseconds: those at or after an edge between two begin at the later one.
+    moment = aware.astimezone(UTC)
+    return moment + timedelta(microseconds=-moment.microsecond % 1000)
+
+
+def _parse(field: str, text: str) -> date | datetime:
+    parsed: date | datetime
+    if not text.isascii():
+        raise Invalid(field, "is not a date", _ALLOWED)
+    try:
+        parsed = date.fromisoformat(text)
+    except ValueError:
+        try:
+            parsed = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text))
+        except ValueError:
+            raise Invalid(field, "is not a date", _ALLOWED) from None
+    if parsed.year not in _YEARS:
+        raise Invalid(field, "is too far away", _ALLOWED)
+    return parsed
+
+
+def _local_day(moment: datetime, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone).date()
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _hours(period: Period) -> list[datetime]:
+    starts: list[datetime] = []
+    day = period.first_day
+    while day <= period.last_day:
+        dawn, next_dawn = day_start(day, period.zone), day_start(day + _DAY, period.zone)
+        at = dawn + max((period.since - dawn) // _HOUR, 0) * _HOUR
+        while at < min(next_dawn, period.until):
+            starts.append(at)
+            at += _HOUR
+        day += _DAY
+    return starts
+
+
+def _calendar_start(granularity: Granularity, day: date) -> date:
+    if granularity is Granularity.WEEKLY:
+        return day - day.weekday() * _DAY
+    if granularity is Granularity.MONTHLY:
+        return day.replace(day=1)
+    return day
+
+
+def _calendar_next(granularity: Granularity, day: date) -> date:
+    if granularity is Granularity.MONTHLY:
+        return (day + 31 * _DAY).replace(day=1)
+    return day + (7 if granularity is Granularity.WEEKLY else 1) * _DAY

@@ -1,0 +1,29 @@
+"""From what was asked to what is computed: defaults filled in, text understood, limits checked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from openride_analytics.schema.queries import Granularity, RangeQuery
+from openride_analytics.settings import Api
+from openride_analytics.stats.periods import Period, period, zone
+
+
+@dataclass(frozen=True)
+class Question:
+    """A metric over a range. `series` is None where no time series was asked for."""
+
+    period: Period
+    series: Granularity | None
+    currency: str
+    asked_at: datetime
+
+
+def understand(query: RangeQuery, *, api: Api, now: datetime) -> Question:
+    """Raises Invalid, naming the parameter."""
+    chosen = zone(query.timezone if query.timezone is not None else api.analytics_timezone)
+    return Question(
+        period(query.start_date, query.end_date, zone=chosen, now=now, max_days=api.max_range_days),
+        query.granularity if query.include_time_series else None,
+        api.default_currency,
+        now,
+    )

@@ -1,0 +1,25 @@
+-- Bookings in each bucket of a range: a booking counts in every bucket in which it has the event.
+-- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending.
+-- Result: bucket (one of the edges; buckets without events are left out), created, confirmed, cancelled, completed,
+-- total_value (of those confirmed in the bucket: the price at their first confirmation in it).
+SELECT
+    bucket,
+    countIf(event_type = 'booking.created') AS created,
+    countIf(event_type = 'booking.confirmed') AS confirmed,
+    countIf(event_type = 'booking.cancelled') AS cancelled,
+    countIf(event_type = 'booking.completed') AS completed,
+    sumIf(price, event_type = 'booking.confirmed') AS total_value
+FROM
+(
+    SELECT
+        roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+        event_type,
+        booking_id,
+        argMin(total_price, (event_timestamp, UUIDToNum(event_id))) AS price
+    FROM daily_booking_metrics
+    WHERE event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed')
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    GROUP BY bucket, event_type, booking_id
+)
+GROUP BY bucket
+ORDER BY bucket
