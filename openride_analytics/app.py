@@ -24,7 +24,17 @@ from openride_analytics.signals import exit_now, handle_signals
 from openride_analytics.store import migrations, redis
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.postgres import Postgres
-from openride_analytics.supervisor import Backoff, Child, Escalated, Limit, Restart, Spec, Supervisor
+from openride_analytics.supervisor import (
+    Backoff,
+    Child,
+    ChildStatus,
+    Escalated,
+    Limit,
+    Restart,
+    Spec,
+    State,
+    Supervisor,
+)
 from openride_analytics.telemetry import Metrics
 
 log = logging.getLogger("openride.app")
@@ -126,6 +136,12 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         limit=LIMIT,
         grace=settings.app.shutdown_grace_seconds,
         rng=random.Random(),
-        on_change=metrics.actor_changed,
+        on_change=lambda status: _mirror(status, metrics),
     )
     return supervisor
+
+
+def _mirror(status: ChildStatus, metrics: Metrics) -> None:
+    for state in State:
+        metrics.actor_state.labels(status.name, state).set(state is status.state)
+    metrics.actor_restarts.labels(status.name).set(status.restarts)

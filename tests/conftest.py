@@ -3,7 +3,7 @@
 pytest_plugins = [
     "tests.support.kafka",
     "tests.support.clickhouse",
-    "tests.support.store",
     "tests.support.servers",
     "tests.support.warehouse",
+    "tests.support.ingestion",
 ]

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import random
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4, uuid5
 
+import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from openride_analytics.ingest.batch import DERIVED_IDS
@@ -12,14 +15,15 @@ from openride_analytics.ingest.dead_letter_topic import read
 from openride_analytics.ingest.intent import Intent, token
 from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
-from tests.support.events import example
-from tests.support.ingestion import TYPED, Rig, examples
+from tests.support.events import message
+from tests.support.hostile import hostile_messages
+from tests.support.ingestion import TYPED, Rig, examples, fresh
 from tests.support.kafka import Message, produce, read_all
 
 
 def registrations(count: int) -> list[dict[str, Any]]:
     """Events with ids of their own, as producers send them."""
-    return [example("user.registered", seed=n) | {"event_id": str(uuid4())} for n in range(count)]
+    return [fresh("user.registered", seed=n, event_id=str(uuid4())) for n in range(count)]
 
 
 async def stored(rig: Rig) -> dict[str, int]:
@@ -43,9 +47,7 @@ async def test_every_type_of_event_is_stored_in_events_raw_and_in_its_typed_tabl
 
 
 async def test_the_stored_message_is_the_received_one_byte_for_byte(rig: Rig) -> None:
-    event = example("user.registered", full_name="Ọlá 'Ade' \\ \t\U0001f600") | {
-        "unknown": {"kept": [1, None]}
-    }
+    event = fresh("user.registered", full_name="Ọlá 'Ade' \\ \t\U0001f600") | {"unknown": {"kept": [1, None]}}
     value = json.dumps(event, ensure_ascii=False, indent=1).encode()
     await produce(rig.bootstrap, rig.topics.user, [value])
     async with rig.ingesting():
@@ -59,13 +61,13 @@ async def test_a_second_start_stores_nothing_again(rig: Rig) -> None:
     async with rig.ingesting():
         await rig.until_stored(95)
     async with rig.ingesting():
-        await rig.send([example("user.registered", seed=1000)])
+        await rig.send([fresh("user.registered", seed=1000)])
         await rig.until_stored(96)
     assert await rig.count("events_raw") == 96
 
 
 async def test_an_event_without_id_gets_one_from_where_it_lies(rig: Rig) -> None:
-    event = example("user.registered")
+    event = fresh("user.registered")
     event.pop("event_id", None)
     await produce(rig.bootstrap, rig.topics.user, [json.dumps(event).encode()], partition=0)
     async with rig.ingesting():
@@ -79,7 +81,7 @@ async def test_a_producers_duplicate_is_stored_once(rig: Rig) -> None:
     await produce(rig.bootstrap, rig.topics.user, [*values, *values], partition=0)
     async with rig.ingesting():
         await produce(rig.bootstrap, rig.topics.user, values, partition=0)
-        last = json.dumps(example("user.registered", seed=99)).encode()
+        last = json.dumps(fresh("user.registered", seed=99)).encode()
         await produce(rig.bootstrap, rig.topics.user, [last], partition=0)
         await rig.until_stored(21)
     assert await rig.count("events_raw") == 21
@@ -90,7 +92,7 @@ async def test_the_duplicate_window_survives_a_restart(rig: Rig) -> None:
     await produce(rig.bootstrap, rig.topics.user, values, partition=0)
     async with rig.ingesting():
         await rig.until_stored(20)
-    last = json.dumps(example("user.registered", seed=99)).encode()
+    last = json.dumps(fresh("user.registered", seed=99)).encode()
     await produce(rig.bootstrap, rig.topics.user, [*values, last], partition=0)
     async with rig.ingesting():
         await rig.until_stored(21)
@@ -98,7 +100,7 @@ async def test_the_duplicate_window_survives_a_restart(rig: Rig) -> None:
 
 
 async def test_bad_messages_are_dead_lettered_and_their_neighbors_stored(rig: Rig) -> None:
-    good = [Message(json.dumps(example("user.registered", seed=n)).encode(), b"k") for n in range(10)]
+    good = [Message(json.dumps(fresh("user.registered", seed=n)).encode(), b"k") for n in range(10)]
     bad = Message(b'{"event_type": "user.registered"}', b"bad key", [("trace", b"\x00\xff")])
     await produce(rig.bootstrap, rig.topics.user, [*good[:5], bad, *good[5:]], partition=0)
     async with rig.ingesting():
@@ -136,7 +138,7 @@ async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig)
     async with rig.ingesting():
         await rig.until_stored(10)
     await _commit(rig, TopicPartition(rig.topics.user, 0), 0, Intent(9, 1_700_000_000_000, 10, "test"))
-    more = json.dumps(example("user.registered", seed=99)).encode()
+    more = json.dumps(fresh("user.registered", seed=99)).encode()
     await produce(rig.bootstrap, rig.topics.user, [more], partition=0)
     async with rig.ingesting():
         await rig.until_stored(11)
@@ -146,7 +148,7 @@ async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig)
 async def test_too_many_bad_messages_stop_their_partition_and_no_other(rig: Rig) -> None:
     bad = [b"nonsense"] * 1500
     await produce(rig.bootstrap, rig.topics.user, bad, partition=0)
-    good = [json.dumps(example("user.registered", seed=n)).encode() for n in range(10)]
+    good = [json.dumps(fresh("user.registered", seed=n)).encode() for n in range(10)]
     await produce(rig.bootstrap, rig.topics.user, good, partition=1)
     async with rig.ingesting() as actor:
         await rig.until_stored(10)
@@ -169,6 +171,34 @@ async def test_nothing_is_lost_or_doubled_when_clickhouse_is_away_for_a_while(ri
         await rig.until_stored(20, "booking_events")
         await rig.until_stored(20, "daily_booking_metrics")
     assert await rig.count("events_raw") == 20
+
+
+# A few bodies of 1 MiB are more than the embedded broker keeps of a partition.
+@pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+async def test_a_thousand_hostile_messages_among_ten_thousand_good_ones(rig: Rig) -> None:
+    now = datetime.now(UTC)
+    hostile = list(hostile_messages(7, 1_000, now=now))
+    mixed = [
+        (Message(value, f"bad {n}".encode()), rig.topics.events()[kind])
+        for n, (value, _, kind) in enumerate(hostile)
+    ]
+    for n in range(10_000):
+        name = list(EVENT_TYPES)[n % len(EVENT_TYPES)]
+        topic = rig.topics.events()[EVENT_TYPES[name][0]]
+        value = message(name, seed=n, event_id=str(uuid4()), event_timestamp=now.isoformat())
+        mixed.append((Message(value, f"good {n}".encode()), topic))
+    random.Random(7).shuffle(mixed)
+    for topic in rig.topics.events().values():
+        await produce(rig.bootstrap, topic, [found for found, where in mixed if where == topic])
+    async with rig.ingesting():
+        await rig.until_stored(10_000)
+        await _until_dead(rig, 1_000)
+    letters = {record.key: record for record in await read_all(rig.bootstrap, rig.topics.dlq)}
+    found = {
+        key: (record.value, dict(record.headers)["dlq.reason"].decode()) for key, record in letters.items()
+    }
+    assert found == {f"bad {n}".encode(): (value, reason) for n, (value, reason, _) in enumerate(hostile)}
+    assert await rig.count("events_raw") == 10_000
 
 
 def test_a_token_names_everything_that_tells_a_range_from_another() -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -118,6 +119,11 @@ async def rig(ingestion_environ: dict[str, str], clickhouse_database: Database) 
     await clickhouse.close()
 
 
+def fresh(event_type: str, /, **changes: Any) -> dict[str, Any]:
+    """A valid event of now: old ones would expire."""
+    return example(event_type, **{"event_timestamp": datetime.now(UTC).isoformat(), **changes})
+
+
 def examples(per_type: int, event_types: Iterable[str]) -> list[dict[str, Any]]:
     """So many valid events of each type."""
-    return [example(event_type, seed=n) for event_type in event_types for n in range(per_type)]
+    return [fresh(event_type, seed=n) for event_type in event_types for n in range(per_type)]
