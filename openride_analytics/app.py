@@ -27,12 +27,10 @@ from openride_analytics.store.postgres import Postgres
 from openride_analytics.supervisor import (
     Backoff,
     Child,
-    ChildStatus,
     Escalated,
     Limit,
     Restart,
     Spec,
-    State,
     Supervisor,
 )
 from openride_analytics.telemetry import Metrics
@@ -136,12 +134,6 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         limit=LIMIT,
         grace=settings.app.shutdown_grace_seconds,
         rng=random.Random(),
-        on_change=lambda status: _mirror(status, metrics),
+        on_change=metrics.actor_changed,
     )
     return supervisor
-
-
-def _mirror(status: ChildStatus, metrics: Metrics) -> None:
-    for state in State:
-        metrics.actor_state.labels(status.name, state).set(state is status.state)
-    metrics.actor_restarts.labels(status.name).set(status.restarts)

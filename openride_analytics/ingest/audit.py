@@ -10,7 +10,7 @@ from openride_analytics.store.sql import statement
 QUERY_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Check:
     """One thing that was counted twice: where it must be and where it was found."""
 
@@ -43,7 +43,7 @@ async def audit(
         timeout=QUERY_SECONDS,
         name="ingest/audit",
     )
-    return [Check(*row) for row in zip(*block.columns, strict=True)]
+    return sorted(Check(*row) for row in zip(*block.columns, strict=True))
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

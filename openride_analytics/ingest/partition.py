@@ -219,9 +219,10 @@ class Partition:
             return
         env = self._services.settings.app.env
         name = token(env, intent.epoch, self.tp.topic, self.tp.partition, batch.first, batch.last)
+        begun = self._services.clock.monotonic()
         await self._retry(lambda: self._services.warehouse.insert(batch, name))
         self._window.remember(batch.folds)
-        self._count("stored", batch.rows)
+        self._measure(batch, self._services.clock.monotonic() - begun)
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
         await self._retry(lambda: self._services.dead_letters.send(letters, self._services.clock.time()))
@@ -270,6 +271,14 @@ class Partition:
                 if self.state is State.RETRYING:
                     self.state, self.problem = before, None
                 return result
+
+    def _measure(self, batch: Batch, seconds: float) -> None:
+        metrics, topic = self._services.metrics, self.tp.topic
+        self._count("stored", batch.rows)
+        metrics.ingest_batch_events.labels(topic).observe(batch.rows)
+        metrics.ingest_insert_seconds.labels(topic).observe(seconds)
+        oldest = batch.records[0].timestamp / 1000
+        metrics.ingest_delay_seconds.labels(topic).observe(max(0, self._services.clock.time() - oldest))
 
     def _count(self, outcome: str, events: int) -> None:
         self._services.metrics.ingest_events_total.labels(self.tp.topic, outcome).inc(events)

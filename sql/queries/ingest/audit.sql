@@ -110,4 +110,3 @@ FROM
     UNION ALL
     SELECT 0, uniqExact(booking_id) FROM agg_geographic_metrics
 )
-ORDER BY check, `group`
