@@ -22,7 +22,7 @@ def handle_signals(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     asked = False
 
-    # Not loop.add_signal_handler: its callbacks wait for the loop, and people send a second one when it hangs.
+    # Not loop.add_signal_handler: its callbacks wait for the loop, and a second signal is for when it hangs.
     def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         if asked:

@@ -132,7 +132,7 @@ class Supervisor:
             log.critical("actors ignore cancellation; abandoning them", extra={"actors": self._abandoned})
 
     async def _within(self, seconds: float, each_time: Callable[[list[Life]], None]) -> None:
-        """Until none is left, at most `seconds`; `each_time` sees who is left: at once, then after each end."""
+        """Until none is left, at most `seconds`; `each_time` sees who is left, at once and after each end."""
         timer = asyncio.create_task(self._clock.sleep(seconds), name="supervisor:timer")
         try:
             while (left := self._left()) and not timer.done():
