@@ -45,6 +45,10 @@ class Reader:
         del self.buffer[: self.position]
         self.position = 0
 
+    def ahead(self) -> int | None:
+        """The next byte if it has arrived already."""
+        return self.buffer[self.position] if self.position < len(self.buffer) else None
+
     def byte(self) -> int:
         self.require(self.position + 1)
         self.position += 1
