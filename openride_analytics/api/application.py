@@ -1,0 +1,59 @@
+"""The ASGI application: which resources there are, and what stands around them."""
+
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Request, Response, Router
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from openride_analytics.api.controllers.health import health
+from openride_analytics.api.controllers.metrics import metrics
+from openride_analytics.api.controllers.root import root
+from openride_analytics.api.dependencies import Api
+from openride_analytics.api.envelope import MAX_BODY_BYTES, Envelope
+from openride_analytics.api.problems import Problem, respond
+
+
+def create_api(api: Api) -> Litestar:
+    """The application itself, without its envelope."""
+    handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
+    if api.full:
+        handlers += metrics(api)
+    return Litestar(
+        handlers,
+        debug=False,
+        exception_handlers={Exception: _respond},
+        logging_config=None,  # logging is set up once, elsewhere
+        openapi_config=_openapi() if api.full else None,
+        request_max_body_size=MAX_BODY_BYTES,
+    )
+
+
+def enveloped(application: Litestar, api: Api) -> ASGIApp:
+    """What is served."""
+    return Envelope(application, metrics=api.resources.metrics, clock=api.resources.clock)
+
+
+def _respond(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    return respond(request, error)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="OpenRide Analytics",
+        version=version("openride-analytics"),
+        description="Numbers about rides. Errors are RFC 9457 problem details.",
+        render_plugins=[JsonRenderPlugin()],
+        openapi_router=_SchemaRouter("/schema", route_handlers=[], include_in_schema=False),
+    )
+
+
+class _SchemaRouter(Router):
+    """Leaves out the framework's HTML page for unknown paths: those are answered like all others."""
+
+    def register(self, value: ControllerRouterHandler) -> Any:
+        if getattr(value, "paths", None) and any("{path:str}" in path for path in value.paths):  # type: ignore[union-attr]
+            return []
+        return super().register(value)

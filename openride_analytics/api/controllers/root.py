@@ -1,0 +1,44 @@
+"""`GET /`: what this is and where to go."""
+
+from importlib.metadata import version
+
+import msgspec
+from litestar import get
+from litestar.types import ControllerRouterHandler
+
+from openride_analytics.api.dependencies import Api
+
+_ALWAYS = {
+    "health": "/health",
+    "live": "/health/live",
+    "ready": "/health/ready",
+    "prometheus": "/metrics",
+}
+_FULL = {
+    "bookings": "/v1/metrics/bookings",
+    "realtime": "/v1/metrics/realtime",
+    "openapi": "/schema/openapi.json",
+}
+
+
+class Service(msgspec.Struct, frozen=True):
+    """Who answers. `links` are paths on this host."""
+
+    name: str
+    version: str
+    links: dict[str, str]
+
+
+def root(api: Api) -> list[ControllerRouterHandler]:
+    """The route of `/`."""
+    found = Service(
+        api.resources.settings.app.name,
+        version("openride-analytics"),
+        _ALWAYS | (_FULL if api.full else {}),
+    )
+
+    @get("/", summary="Name, version, links", tags=["service"], sync_to_thread=False)
+    def service() -> Service:
+        return found
+
+    return [service]

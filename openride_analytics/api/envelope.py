@@ -1,0 +1,127 @@
+"""What holds for every request, whatever it asks: an id, a time, a count, headers, a limit, a last resort.
+
+It stands around the whole application, so that paths nobody knows and defects of the framework are counted
+and answered like everything else.
+"""
+
+import logging
+import re
+from collections.abc import Iterable
+from typing import Final, cast
+from uuid import uuid4
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types.asgi_types import HTTPResponseStartEvent
+
+from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem
+from openride_analytics.clock import Clock
+from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry.metrics import METHODS, UNMATCHED
+
+log = logging.getLogger("openride.api")
+
+MAX_BODY_BYTES: Final = 1 << 20
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Envelope:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, clock: Clock) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers HTTP only."""
+        if scope["type"] != ScopeType.HTTP:
+            return
+        asked = scope["method"]
+        request_id = _request_id(scope["headers"])
+        state = {**(scope.get("state") or {}), "request_id": request_id}
+        # A copy: the server below still knows that a HEAD is to have no body.
+        inner = cast("HTTPScope", {**scope, "method": "GET" if asked == "HEAD" else asked, "state": state})
+        reply = _Reply(send, request_id)
+        begun = self._clock.monotonic()
+        try:
+            await self._answer(inner, receive, reply)
+        except Exception:
+            # The application answers its own errors; this is one that it could not even do that with.
+            log.exception("request failed beyond its error handler", extra={"request_id": request_id})
+            if not reply.status:
+                await reply.problem(problem(500, "internal"))
+        finally:
+            self._account(asked, inner, reply.status, self._clock.monotonic() - begun, request_id)
+
+    async def _answer(self, scope: Scope, receive: Receive, reply: "_Reply") -> None:
+        if _content_length(scope["headers"]) > MAX_BODY_BYTES:
+            await reply.problem(problem(413, detail=f"at most {MAX_BODY_BYTES} bytes"))
+            return
+        await self._app(scope, receive, reply.send)
+
+    def _account(self, method: str, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        method = method if method in METHODS else "OTHER"
+        route = str(scope.get("path_template") or UNMATCHED)  # a path as such would be a label without end
+        status = status or 499  # as nginx has it: ended before there was an answer
+        self._metrics.http_requests_total.labels(method, route, str(status)).inc()
+        self._metrics.http_request_duration_seconds.labels(method, route).observe(seconds)
+        log.debug(
+            "request",
+            extra={
+                "method": method,
+                "path": scope["path"],
+                "status": status,
+                "duration_ms": round(seconds * 1000, 1),
+                "request_id": request_id,
+            },
+        )
+
+
+class _Reply:
+    """The way out: adds the headers that every response has, and remembers the status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = self._with_headers(message)
+        await self._send(message)
+
+    async def problem(self, said: Problem) -> None:
+        """Answer without the application."""
+        body = msgspec.json.encode(msgspec.structs.replace(said, request_id=self._request_id))
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": said.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _with_headers(self, message: HTTPResponseStartEvent) -> HTTPResponseStartEvent:
+        given = list(message["headers"])
+        names = {name.lower() for name, _ in given}
+        added = [(name, value) for name, value in _HEADERS if name not in names]
+        added.append((b"x-request-id", self._request_id.encode()))
+        return {**message, "headers": [*given, *added]}
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's, if it is one that can be logged as it is; else a new one."""
+    given = next((value for name, value in headers if name == b"x-request-id"), b"").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    value = next((value for name, value in headers if name == b"content-length"), b"0")
+    return int(value) if value.isdigit() else 0

@@ -1,0 +1,135 @@
+"""Errors → HTTP: the one table. RFC 9457 problem details, never a stack trace, SQL or a secret.
+
+What may be said to a caller is decided here: an `Invalid` says all it knows; of a dependency only its name;
+of a defect nothing but the id under which the log has it.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from openride_analytics.errors import Invalid, Retryable
+
+log = logging.getLogger("openride.api")
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 5
+_TYPE: Final = "urn:openride:problem:"
+_MOST_ERRORS: Final = 20
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One wrong parameter: what is wrong with it, and what would be right."""
+
+    field: str
+    problem: str
+    allowed: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457; `errors` names each wrong parameter, `request_id` finds the request in the log."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[FieldError] | None = None
+    request_id: str | None = None
+
+
+def describe(error: BaseException) -> tuple[Problem, Mapping[str, str]]:
+    """The problem that an error is to a caller, and the headers that go with it."""
+    causes = list(_leaves(error))
+    if causes and all(isinstance(cause, Invalid | ValidationException) for cause in causes):
+        fields = [field for cause in causes for field in _fields(cause)][:_MOST_ERRORS]
+        detail = (
+            "; ".join(f"{field.field}: {field.problem}" for field in fields) or "the request is not valid"
+        )
+        return problem(400, "invalid-parameter", title="Invalid parameter", detail=detail, errors=fields), {}
+    if causes and all(isinstance(cause, Retryable) for cause in causes):
+        away = sorted({cause.dependency for cause in causes if isinstance(cause, Retryable)})
+        detail = f"{', '.join(away)} cannot answer now; try again later"
+        return problem(503, "unavailable", detail=detail), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if len(causes) == 1 and isinstance(causes[0], HTTPException):
+        return _of_http(causes[0])
+    return problem(500, "internal"), {}
+
+
+def problem(
+    status: int,
+    slug: str = "",
+    *,
+    title: str | None = None,
+    detail: str | None = None,
+    errors: list[FieldError] | None = None,
+) -> Problem:
+    """A problem of that status; without a `slug` it is no more than what the status says."""
+    return Problem(_TYPE + slug if slug else "about:blank", title or _phrase(status), status, detail, errors)
+
+
+def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Answer a request that ended with `error`; what is our fault is logged here, once."""
+    described, headers = describe(error)
+    request_id = str(request.scope["state"].get("request_id", ""))
+    extra = {"request_id": request_id, "method": request.method, "path": request.scope["path"]}
+    if described.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", extra=extra, exc_info=error)
+    elif described.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        why = "; ".join(str(cause) for cause in _leaves(error))
+        log.warning("request could not be answered", extra={**extra, "problem": why})
+    return Response(
+        msgspec.structs.replace(described, request_id=request_id or None),
+        status_code=described.status,
+        media_type=MEDIA_TYPE,
+        headers=dict(headers),
+    )
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Several questions asked at once fail as a group."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _fields(error: BaseException) -> Iterator[FieldError]:
+    if isinstance(error, Invalid):
+        yield FieldError(error.field, error.problem, error.allowed)
+    elif isinstance(error, ValidationException) and isinstance(error.extra, list):
+        for item in error.extra:
+            if isinstance(item, dict):
+                yield FieldError(str(item.get("key", "")), str(item.get("message", "is not valid")), "")
+
+
+def _of_http(error: HTTPException) -> tuple[Problem, Mapping[str, str]]:
+    """What the framework found: no such path, not that method, a body too large..."""
+    status, headers = error.status_code, dict(error.headers or {})
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem(500, "internal"), {}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _with_head(next((value for key, value in headers.items() if key.lower() == "allow"), ""))
+        return problem(405, detail=f"allowed here: {allowed}"), {"Allow": allowed}
+    if status == HTTPStatus.NOT_FOUND:
+        return problem(404, detail="there is nothing at this path"), {}
+    detail = error.detail if error.detail != _phrase(status) else None
+    return problem(status, detail=detail), headers
+
+
+def _with_head(allowed: str) -> str:
+    """Whatever can be had by GET can be asked for by HEAD: the envelope sees to that."""
+    methods = {method.strip() for method in allowed.split(",") if method.strip()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,14 @@
+"""How errors are described in OpenAPI."""
+
+from typing import Final
+
+from litestar.openapi import ResponseSpec
+
+from openride_analytics.api.problems import Problem
+
+PROBLEMS: Final = {
+    400: ResponseSpec(
+        Problem, description="A parameter is wrong: which one, what is allowed", generate_examples=False
+    ),
+    503: ResponseSpec(Problem, description="ClickHouse cannot answer now", generate_examples=False),
+}

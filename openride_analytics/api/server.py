@@ -1,0 +1,172 @@
+"""The HTTP server, as an actor: uvicorn inside our loop, under our supervisor, without signals of its own."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from openride_analytics.api.application import create_api, enveloped
+from openride_analytics.api.dependencies import Api
+from openride_analytics.errors import Fatal
+from openride_analytics.supervisor import Child
+
+log = logging.getLogger("openride.api")
+
+MAX_HEAD_BYTES: Final = 16 * 1024  # request line and headers
+HEAD_SECONDS: Final = 10.0  # from connecting, or from a request's first byte, to the end of its head
+KEEP_ALIVE_SECONDS: Final = 75  # longer than load balancers keep theirs
+MAX_CONNECTIONS: Final = 900  # some file descriptors are left for ClickHouse and Kafka: 1024 are common
+BACKLOG: Final = 512
+
+_DRAIN_SECONDS: Final = 5
+_AFTER_DRAIN: Final = 2  # seconds of the grace period kept for what comes after
+_END_SECONDS: Final = 1.0  # for requests that were cancelled
+
+
+class HttpServer:
+    """Actor `http`. Ready once it listens. Raises Fatal if it cannot listen where it is told to."""
+
+    name = "http"
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at its end: with the real port if the settings say 0."""
+        if self._url is None:
+            raise Fatal("http: not started")
+        return self._url
+
+    async def run(self, child: Child) -> None:
+        """Serve until told to stop; then finish the requests that are under way, for some seconds."""
+        app = self._api.resources.settings.app
+        application = create_api(self._api)
+        listener = await _listen(app.host, app.port)
+
+        def ready() -> None:
+            self._url = _url(listener)
+            log.info("listening", extra={"url": self._url})
+            child.ready()
+
+        server = _Server(
+            _config(enveloped(application, self._api), app.shutdown_grace_seconds), ready, child.stopping
+        )
+        try:
+            async with application.lifespan():
+                await server.serve(sockets=[listener])
+        finally:
+            await server.abort()
+            listener.close()
+            await self._api.health.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, begun and ended by us."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._stopping = stopping
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """They are the process's, not ours."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second: whether to begin the end."""
+        return await super().on_tick(counter) or self._stopping.is_set()
+
+    async def abort(self) -> None:
+        """Whatever is left, without waiting for the other side. After an orderly end there is nothing."""
+        for server in getattr(self, "servers", ()):
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        if tasks := list(self.server_state.tasks):
+            log.warning("requests cut off", extra={"requests": len(tasks)})
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_END_SECONDS)
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, with a limit for how long the head of a request may take to come."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._unwatch()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _unwatch(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _config(app: Any, grace: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",  # the application's is entered around the server
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        limit_concurrency=MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, min(_DRAIN_SECONDS, int(grace) - _AFTER_DRAIN)),
+    )
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, *_, address = found[0]
+        return socket.create_server(
+            address,
+            family=family,
+            backlog=BACKLOG,
+            dualstack_ipv6=address[0] == "::" and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        raise Fatal(
+            f"cannot listen on {host}:{port} (HOST, PORT): {error.strerror or 'no such address'}"
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
