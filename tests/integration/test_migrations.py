@@ -44,9 +44,9 @@ async def test_all_files_are_applied_in_order(
 
 
 async def test_what_is_applied_is_not_applied_again(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings
+    migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
-    assert await migrate(warehouse, warehouse_settings) == []
+    assert await migrate(migrated, warehouse_settings) == []
 
 
 async def test_a_missing_database_is_created(
@@ -64,11 +64,11 @@ async def test_three_replicas_that_start_at_once_apply_each_file_once(
     assert sorted(name for names in applied for name in names) == NAMES
 
 
-async def test_an_edited_file_is_refused(warehouse: ClickHouse, warehouse_settings: tree.Settings) -> None:
+async def test_an_edited_file_is_refused(migrated: ClickHouse, warehouse_settings: tree.Settings) -> None:
     files = read("clickhouse")
     files[2] = dataclasses.replace(files[2], checksum="other")
     with pytest.raises(Fatal, match=f"{NAMES[2]} was edited"):
-        await apply(warehouse, files, warehouse_settings)
+        await apply(migrated, files, warehouse_settings)
 
 
 async def test_a_migration_that_failed_half_way_can_be_run_again(
@@ -91,50 +91,50 @@ async def test_a_failed_migration_leaves_the_lease_free(
 
 
 async def test_changing_a_setting_changes_the_tables(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings
+    migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
-    await migrate(warehouse, with_days(warehouse_settings, 7))
-    assert await ttl(warehouse, "booking_events") == "toDateTime(event_timestamp) + toIntervalDay(7)"
+    await migrate(migrated, with_days(warehouse_settings, 7))
+    assert await ttl(migrated, "booking_events") == "toDateTime(event_timestamp) + toIntervalDay(7)"
 
 
 async def test_changing_one_retention_leaves_the_others(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings
+    migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
-    await migrate(warehouse, with_days(warehouse_settings, 7))
-    assert await ttl(warehouse, "location_events") == "toDateTime(event_timestamp) + toIntervalDay(30)"
+    await migrate(migrated, with_days(warehouse_settings, 7))
+    assert await ttl(migrated, "location_events") == "toDateTime(event_timestamp) + toIntervalDay(30)"
 
 
 async def test_a_ttl_that_is_right_is_not_altered(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings
+    migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
-    await migrate(warehouse, warehouse_settings)
-    block = await warehouse.select(
+    await migrate(migrated, warehouse_settings)
+    block = await migrated.select(
         "SELECT count() AS n FROM system.mutations WHERE database = currentDatabase()"
     )
     assert block.one()["n"] == 0
 
 
-async def test_a_held_lease_is_waited_for(warehouse: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_held_lease_is_waited_for(migrated: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "WAIT_SECONDS", 0.5)
-    async with leases.lease(warehouse):
+    async with leases.lease(migrated):
         with pytest.raises(Retryable, match="too long"):
-            async with leases.lease(warehouse):
+            async with leases.lease(migrated):
                 pass
 
 
-async def test_the_lease_of_a_dead_process_expires(warehouse: ClickHouse) -> None:
-    await warehouse.execute(
+async def test_the_lease_of_a_dead_process_expires(migrated: ClickHouse) -> None:
+    await migrated.execute(
         "INSERT INTO schema_lease (generation, holder, released, written_at) "
         "SELECT max(generation) + 1, 'dead', 0, now64(3, 'UTC') - INTERVAL 2 MINUTE FROM schema_lease"
     )
-    async with asyncio.timeout(5), leases.lease(warehouse) as held:
+    async with asyncio.timeout(5), leases.lease(migrated) as held:
         assert held
 
 
 async def test_a_migrated_schema_has_no_problems(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings
+    migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
-    assert await check(warehouse, warehouse_settings) == []
+    assert await check(migrated, warehouse_settings) == []
 
 
 async def test_an_empty_database_was_never_migrated(
@@ -156,14 +156,17 @@ async def test_an_empty_database_was_never_migrated(
             "ALTER TABLE landing_trip MODIFY COLUMN on_time String",
             "the columns of landing_trip are not as expected",
         ),
-        ("ALTER TABLE landing_user ADD COLUMN extra String", "the columns of landing_user are not as expected"),
+        (
+            "ALTER TABLE landing_user ADD COLUMN extra String",
+            "the columns of landing_user are not as expected",
+        ),
     ],
 )
 async def test_damage_is_found(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings, damage: str, says: str
+    migrated: ClickHouse, warehouse_settings: tree.Settings, damage: str, says: str
 ) -> None:
-    await warehouse.execute(damage)
-    assert await check(warehouse, warehouse_settings) == [says]
+    await migrated.execute(damage)
+    assert await check(migrated, warehouse_settings) == [says]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A migrated warehouse for tests, and events put into its landing tables."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from openride_analytics import settings as tree
+from openride_analytics.embedded.clickhouse import EmbeddedClickHouse
 from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.migrations import migrate
@@ -25,6 +27,11 @@ ENTITY = {
 }
 
 Event = Mapping[str, Any]
+
+_FILLED = (
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
+    "AND total_rows > 0 AND name NOT LIKE 'schema%'"
+)
 
 
 @pytest.fixture
@@ -43,10 +50,38 @@ async def clickhouse(warehouse_settings: tree.Settings) -> AsyncIterator[ClickHo
 
 
 @pytest.fixture
-async def warehouse(clickhouse: ClickHouse, warehouse_settings: tree.Settings) -> ClickHouse:
-    """The same, migrated."""
+async def migrated(clickhouse: ClickHouse, warehouse_settings: tree.Settings) -> ClickHouse:
+    """The same, migrated: for tests that change the schema."""
     await migrate(clickhouse, warehouse_settings)
     return clickhouse
+
+
+@pytest.fixture(scope="session")
+def shared_settings(clickhouse_server: EmbeddedClickHouse) -> tree.Settings:
+    """Settings that lead to a migrated database, made once for the run."""
+    database = Database("127.0.0.1", clickhouse_server.port, "test_shared")
+    settings = tree.load(database.env())
+    asyncio.run(_migrate(settings))
+    return settings
+
+
+@pytest.fixture
+async def warehouse(shared_settings: tree.Settings) -> AsyncIterator[ClickHouse]:
+    """The migrated database of the run, with nothing in it: for tests that only fill it."""
+    client = ClickHouse(shared_settings.clickhouse)
+    await client.open()
+    filled = await client.select(_FILLED)
+    for table in filled.columns[0] if filled.rows else []:
+        await client.execute(f"TRUNCATE TABLE {table}")
+    yield client
+    await client.close()
+
+
+async def _migrate(settings: tree.Settings) -> None:
+    client = ClickHouse(settings.clickhouse)
+    await client.open()
+    await migrate(client, settings)
+    await client.close()
 
 
 def kind_of(event: Event) -> str:
