@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
     """ts (RFC 3339, UTC, ms), level, logger, app, msg, the extra fields, exception {type, message}.
 
     An exception's stack trace is left out from WARNING on, where an operator reads and a log store keeps, unless
-    `verbose`; causes are left out always: a driver's text may quote rows or SQL.
+    `verbose`, and with it the error's causes: a driver's text may quote rows or SQL.
     """
 
     def __init__(self, app_name: str, *, verbose: bool) -> None:
@@ -68,7 +68,7 @@ class JsonFormatter(logging.Formatter):
             line[f"{name}_" if name in line or name == "exception" else name] = _plain(value)
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = self._exception(record.exc_info[1], record.levelno)
-        return jsonlib.dumps(line, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return jsonlib.dumps(line, separators=(",", ":"), allow_nan=False)
 
     def _exception(self, error: BaseException, level: int) -> dict[str, object]:
         described: dict[str, object] = {"type": type(error).__name__, "message": _text(error)}

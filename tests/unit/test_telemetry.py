@@ -1,0 +1,358 @@
+"""Log lines and metrics as machines and people read them."""
+
+import io
+import json
+import logging
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from openride_analytics.settings import Secret
+from openride_analytics.supervisor import Spec
+from openride_analytics.telemetry import CONTENT_TYPE, Metrics, configure_logging, render
+from tests.support.actors import Puppet, running
+
+Configure = Callable[..., io.StringIO]
+CANARY = "hunter2-canary"
+
+
+@pytest.fixture
+def configure() -> Iterator[Configure]:
+    """Configure logging onto a text to read; everything global is put back."""
+    root, ours = logging.getLogger(), logging.getLogger("openride")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+
+    def onto_text(level: str = "INFO", *, json: bool = True) -> io.StringIO:
+        stream = io.StringIO()
+        configure_logging(level, "rides", json=json, stream=stream)
+        return stream
+
+    yield onto_text
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    logging.captureWarnings(False)
+
+
+log = logging.getLogger("openride.test")
+
+
+def only_line(stream: io.StringIO) -> dict[str, Any]:
+    (line,) = stream.getvalue().splitlines()
+    parsed: dict[str, Any] = json.loads(line)
+    return parsed
+
+
+def fail() -> None:
+    raise ValueError("the problem")
+
+
+def log_failure(level: int) -> None:
+    try:
+        fail()
+    except ValueError:
+        log.log(level, "it failed", exc_info=True)
+
+
+def test_a_json_line_has_the_agreed_keys(configure: Configure) -> None:
+    stream = configure()
+    log.info("batch stored", extra={"topic": "rides", "events": 500})
+    line = only_line(stream)
+    del line["ts"]
+    assert line == {
+        "level": "INFO",
+        "logger": "openride.test",
+        "app": "rides",
+        "msg": "batch stored",
+        "topic": "rides",
+        "events": 500,
+    }
+
+
+def test_the_time_is_rfc_3339_in_utc_with_milliseconds(configure: Configure) -> None:
+    stream = configure()
+    record = log.makeRecord(log.name, logging.INFO, "", 0, "x", (), None)
+    record.created = 1_760_000_000.0456
+    log.handle(record)
+    assert only_line(stream)["ts"] == "2025-10-09T08:53:20.045Z"
+
+
+def test_one_record_is_one_json_line(configure: Configure) -> None:
+    stream = configure()
+    log.info("two\nlines\u2028three", extra={"more": "a\r\nb"})
+    assert only_line(stream)["more"] == "a\r\nb"
+
+
+def test_arguments_are_put_in(configure: Configure) -> None:
+    stream = configure()
+    log.info("%d of %s", 3, "four")
+    assert only_line(stream)["msg"] == "3 of four"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, None),
+        (True, True),
+        (1.5, 1.5),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (b"\xff", "b'\\xff'"),
+        ("\udc80", "\udc80"),
+        ((1, "a"), [1, "a"]),
+        ({"a": {"b": [None]}}, {"a": {"b": [None]}}),
+        ({1: 2}, {"1": 2}),
+        (ValueError("x"), "x"),
+    ],
+)
+def test_any_value_can_be_written(configure: Configure, value: object, written: object) -> None:
+    stream = configure()
+    log.info("x", extra={"value": value})
+    assert only_line(stream)["value"] == written
+
+
+def test_a_value_that_cannot_be_printed_breaks_nothing(configure: Configure) -> None:
+    class Hostile:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    stream = configure()
+    log.info("x", extra={"value": Hostile()})
+    assert only_line(stream)["value"] == "<unprintable Hostile>"
+
+
+def test_a_value_that_holds_itself_breaks_nothing(configure: Configure) -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    stream = configure()
+    log.info("x", extra={"value": loop})
+    assert "[...]" in json.dumps(only_line(stream)["value"])
+
+
+def test_an_extra_field_replaces_no_key_of_ours(configure: Configure) -> None:
+    stream = configure()
+    log.info("x", extra={"level": "mine", "ts": "mine"})
+    line = only_line(stream)
+    assert (line["level"], line["level_"], line["ts_"]) == ("INFO", "mine", "mine")
+
+
+@dataclass
+class Holder:
+    password: Secret
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"password": Secret(CANARY)},
+        {"settings": Holder(Secret(CANARY))},
+        {"options": {"deep": [{"deeper": (Secret(CANARY),)}]}},
+        {"keys": {Secret(CANARY): 1}},
+        {"very": [[[[[[[[Secret(CANARY)]]]]]]]]},
+    ],
+)
+def test_a_secret_in_a_field_never_shows(configure: Configure, extra: dict[str, Any], as_json: bool) -> None:
+    stream = configure(json=as_json)
+    log.info("x", extra=extra)
+    assert CANARY not in stream.getvalue()
+    assert "***" in stream.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_secret_in_an_argument_never_shows(configure: Configure, as_json: bool) -> None:
+    stream = configure(json=as_json)
+    log.info("connecting with %s, %r", Secret(CANARY), Secret(CANARY))
+    assert CANARY not in stream.getvalue()
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR, logging.CRITICAL])
+def test_an_exception_is_type_and_message_without_a_trace(configure: Configure, level: int) -> None:
+    stream = configure()
+    log_failure(level)
+    assert only_line(stream)["exception"] == {"type": "ValueError", "message": "the problem"}
+
+
+def test_an_exception_has_a_trace_at_debug(configure: Configure) -> None:
+    stream = configure("DEBUG")
+    log_failure(logging.ERROR)
+    assert "in fail" in only_line(stream)["exception"]["trace"]
+
+
+def test_an_exception_below_warning_has_a_trace(configure: Configure) -> None:
+    stream = configure()
+    log_failure(logging.INFO)
+    assert "in fail" in only_line(stream)["exception"]["trace"]
+
+
+def test_people_get_one_readable_line(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    stream = configure(json=False)
+    record = log.makeRecord(log.name, logging.INFO, "", 0, "batch stored", (), None, extra={"events": 5})
+    record.created, record.msecs = 1_760_000_000.0456, 45
+    log.handle(record)
+    monkeypatch.undo()
+    time.tzset()
+    assert stream.getvalue() == "08:53:20.045 INFO    test        batch stored  events=5\n"
+
+
+def test_people_get_traces(configure: Configure) -> None:
+    stream = configure(json=False)
+    log_failure(logging.ERROR)
+    assert "in fail" in stream.getvalue()
+
+
+def test_a_terminal_gets_no_control_characters(configure: Configure) -> None:
+    stream = configure(json=False)
+    log.info("x", extra={"value": "\x1b[2J\r\nforged line"})
+    assert re.search(r"[\x00-\x1f\x7f-\x9f]", stream.getvalue().removesuffix("\n")) is None
+
+
+def test_our_level_is_the_one_asked_for(configure: Configure) -> None:
+    stream = configure("warning")
+    log.info("no")
+    log.warning("yes")
+    assert only_line(stream)["msg"] == "yes"
+
+
+@pytest.mark.parametrize(("level", "heard"), [("INFO", "WARNING"), ("DEBUG", "INFO"), ("ERROR", "ERROR")])
+def test_libraries_are_heard_only_from_a_higher_level_on(
+    configure: Configure, level: str, heard: str
+) -> None:
+    stream = configure(level)
+    library = logging.getLogger("aiokafka.consumer")
+    for each in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        library.log(each, "x")
+    assert json.loads(stream.getvalue().splitlines()[0])["level"] == heard
+
+
+def test_warnings_are_log_lines(configure: Configure) -> None:
+    stream = configure()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        configure_logging("INFO", "rides", json=True, stream=stream)
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+    assert only_line(stream)["logger"] == "py.warnings"
+
+
+def test_configuring_again_replaces(configure: Configure) -> None:
+    first, second = configure(), configure()
+    log.info("x")
+    assert (first.getvalue(), only_line(second)["msg"]) == ("", "x")
+
+
+def test_an_unknown_level_is_refused(configure: Configure) -> None:
+    with pytest.raises(ValueError, match="LOUD"):
+        configure("LOUD")
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(render(metrics.registry).decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return samples(metrics).get((name, frozenset(labels.items())))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openride_http_request_duration_seconds",
+        "openride_http_requests_total",
+        "openride_ingest_events_total",
+        "openride_consumer_lag_messages",
+        "process_resident_memory_bytes",
+        "python_info",
+    ],
+)
+def test_the_agreed_names_are_there(name: str) -> None:
+    assert f"# TYPE {name} " in render(Metrics().registry).decode()
+
+
+def test_every_metric_of_ours_has_our_prefix() -> None:
+    names = {family.name for family in Metrics().registry.collect()}
+    assert {name for name in names if not name.startswith(("openride_", "process_", "python_"))} == set()
+
+
+def test_the_content_type_is_the_formats() -> None:
+    assert CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_two_sets_of_metrics_share_nothing() -> None:
+    one, other = Metrics(), Metrics()
+    one.ingest_events_total.labels("rides", "stored").inc()
+    assert value(other, "openride_ingest_events_total", topic="rides", outcome="stored") is None
+
+
+def test_counters_have_no_second_series() -> None:
+    metrics = Metrics()
+    metrics.observe_request("GET", "/", 200, 0.01)
+    assert "_created" not in render(metrics.registry).decode()
+
+
+def test_a_request_is_counted_by_its_template() -> None:
+    metrics = Metrics()
+    metrics.observe_request("GET", "/v1/exports/{id}", 404, 0.01)
+    labels = {"method": "GET", "route": "/v1/exports/{id}", "status": "404"}
+    assert value(metrics, "openride_http_requests_total", **labels) == 1
+
+
+def test_a_request_is_measured() -> None:
+    metrics = Metrics()
+    metrics.observe_request("GET", "/", 200, 0.02)
+    bucket = "openride_http_request_duration_seconds_bucket"
+    below, above = (value(metrics, bucket, method="GET", route="/", le=le) for le in ("0.01", "0.025"))
+    assert (below, above) == (0, 1)
+
+
+def test_ten_thousand_unknown_paths_and_methods_make_one_series() -> None:
+    metrics = Metrics()
+    before = len(samples(metrics))
+    metrics.observe_request("BREW0", None, 404, 0.001)
+    one = len(samples(metrics))
+    for number in range(10_000):
+        metrics.observe_request(f"BREW{number}", None, 404, 0.001)
+    assert one > before
+    assert len(samples(metrics)) == one
+
+
+async def test_a_supervised_actor_is_mirrored() -> None:
+    metrics, a = Metrics(), Puppet("a")
+    async with running(Spec(a)) as house:
+        await a.crash()
+        await house.clock.advance(1)
+        for change in house.changes:
+            metrics.actor_changed(change)
+        assert value(metrics, "openride_actor_restarts_total", actor="a") == 1
+
+
+async def test_an_actor_is_in_one_state() -> None:
+    metrics, a = Metrics(), Puppet("a")
+    async with running(Spec(a)) as house:
+        await a.crash()
+        for change in house.changes:
+            metrics.actor_changed(change)
+    states = {
+        dict(labels)["state"]: number
+        for (name, labels), number in samples(metrics).items()
+        if name == "openride_actor_state"
+    }
+    assert states == {"waiting": 0, "starting": 0, "running": 0, "backoff": 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_resident_memory_is_a_number() -> None:
+    assert (value(Metrics(), "process_resident_memory_bytes") or 0) > 1_000_000
