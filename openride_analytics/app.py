@@ -21,9 +21,11 @@ from openride_analytics.errors import Retryable
 from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.settings import Settings
 from openride_analytics.signals import exit_now, handle_signals
-from openride_analytics.store import migrations, redis
+from openride_analytics.store import migrations
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.postgres import Postgres
+from openride_analytics.store.redis import Client as RedisClient
+from openride_analytics.store.redis import connect as connect_redis
 from openride_analytics.supervisor import (
     Backoff,
     Child,
@@ -50,7 +52,7 @@ class Resources:
     settings: Settings
     clickhouse: ClickHouse
     postgres: Postgres
-    redis: redis.Redis | redis.RedisCluster
+    redis: RedisClient
     metrics: Metrics
     clock: Clock
 
@@ -66,8 +68,7 @@ class Migrations:
         """Raises Fatal where trying again would be wrong: an applied file was edited."""
         while not child.stopping.is_set():
             try:
-                for applied in await self._migrate():
-                    log.info("migration applied", extra={"schema": self.name, "migration": applied})
+                await self._migrate()
             except Retryable as error:
                 log.warning("migrations wait", extra={"schema": self.name, "problem": str(error)})
                 await wait(child.stopping, AWAY_PAUSE)
@@ -101,7 +102,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     postgres = Postgres(settings.postgres)
     await postgres.open()
     stack.push_async_callback(postgres.close)
-    cache = redis.connect(settings.redis)
+    cache = connect_redis(settings.redis)
     stack.push_async_callback(cache.aclose)
     return Resources(settings, clickhouse, postgres, cache, metrics, SystemClock())
 

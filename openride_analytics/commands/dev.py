@@ -10,7 +10,7 @@ from pathlib import Path
 
 from openride_analytics import app
 from openride_analytics.embedded.process import ServerProcess
-from openride_analytics.embedded.stack import Stack
+from openride_analytics.embedded.stack import Stack, topics_of
 from openride_analytics.settings import Settings, load
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.supervisor import Child, Restart, Spec
@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 after a signal; 1 if a server dies or the service cannot be kept alive."""
     configure_logging(settings.app.log_level, settings.app.name, json=False)
-    return asyncio.run(_run(args))
+    return asyncio.run(_run(args, topics_of(settings)))
 
 
-async def _run(args: argparse.Namespace) -> int:
-    async with Stack(args.data_dir) as stack:
+async def _run(args: argparse.Namespace, topics: dict[str, int]) -> int:
+    async with Stack(args.data_dir, topics=topics) as stack:
         overrides = stack.env() | ({"PORT": str(args.port)} if args.port is not None else {})
         settings = load(overrides=overrides)
         extra = [Spec(_Watch(stack), Restart.TEMPORARY)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openride_analytics.embedded.env_file import remove_env_file, write_env_file
 from openride_analytics.embedded.mock_cluster import LIMITS
-from openride_analytics.embedded.stack import Ports, Stack
+from openride_analytics.embedded.stack import Ports, Stack, topics_of
 from openride_analytics.settings import Settings
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{server}-port", type=_port, default=0, metavar="N", help="[any that is free]")
 
 
-def run(args: argparse.Namespace, settings: Settings | None = None) -> int:
+def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 after a signal. Raises Fatal when a server cannot start or dies. `settings` name the topics."""
-    return asyncio.run(_until_signal(args, _topics(settings)))
+    return asyncio.run(_until_signal(args, topics_of(settings)))
 
 
-async def _until_signal(args: argparse.Namespace, topics: dict[str, int] | None) -> int:
+async def _until_signal(args: argparse.Namespace, topics: dict[str, int]) -> int:
     """Serve until the first signal, which ends it in order; a second one ends this process at once."""
     serving = asyncio.create_task(_serve(args, topics))
     loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ async def _until_signal(args: argparse.Namespace, topics: dict[str, int] | None)
     return 0
 
 
-async def _serve(args: argparse.Namespace, topics: dict[str, int] | None) -> None:
+async def _serve(args: argparse.Namespace, topics: dict[str, int]) -> None:
     if args.env_file is not None:
         remove_env_file(args.env_file)
     ports = Ports(args.clickhouse_port, args.kafka_port, args.redis_port, args.postgres_port, args.smtp_port)
@@ -71,13 +71,6 @@ async def _serve(args: argparse.Namespace, topics: dict[str, int] | None) -> Non
         finally:
             if args.env_file is not None:
                 remove_env_file(args.env_file)
-
-
-def _topics(settings: Settings | None) -> dict[str, int] | None:
-    if settings is None:
-        return None
-    names = [*settings.kafka.topics.events().values(), settings.kafka.topics.dlq]
-    return dict.fromkeys(names, settings.kafka.topic_partitions)
 
 
 def _port(text: str) -> int:

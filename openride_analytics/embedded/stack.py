@@ -17,13 +17,11 @@ from openride_analytics.embedded.mail import EmbeddedMail
 from openride_analytics.embedded.postgres import EmbeddedPostgres
 from openride_analytics.embedded.redis import EmbeddedRedis
 from openride_analytics.embedded.server import EmbeddedServer, package_dir
+from openride_analytics.settings import Settings
 
 logger = logging.getLogger("openride.embedded")
 
 STOP_SECONDS = 7.5
-TOPIC_PREFIX = "openride.events."
-KINDS = ("user", "booking", "payment", "trip", "route", "location", "dlq")
-PARTITIONS = 3
 MAX_LAG = 4_000
 """Messages of a partition that may wait for ingestion: at 1 KiB each, 4 of the 5 MB that the broker keeps."""
 SESSION_MS = 2_000
@@ -41,9 +39,10 @@ class Ports:
     smtp: int = 0
 
 
-def default_topics(partitions: int = PARTITIONS) -> dict[str, int]:
-    """The topics of the default settings, each with so many partitions."""
-    return {TOPIC_PREFIX + kind: partitions for kind in KINDS}
+def topics_of(settings: Settings) -> dict[str, int]:
+    """The topics that these settings name, and how many partitions each is to have."""
+    kafka = settings.kafka
+    return dict.fromkeys([*kafka.topics.events().values(), kafka.topics.dlq], kafka.topic_partitions)
 
 
 class Stack:
@@ -52,15 +51,13 @@ class Stack:
     Only one stack at a time may use a directory. `topics` (name → partitions) are there from the start.
     """
 
-    def __init__(
-        self, data_dir: Path, *, ports: Ports | None = None, topics: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, data_dir: Path, *, topics: Mapping[str, int], ports: Ports | None = None) -> None:
         ports = ports or Ports()
         self.data_dir = data_dir
         self.mail = EmbeddedMail(data_dir / "mail", port=ports.smtp)
         self.servers: dict[str, EmbeddedServer] = {
             "clickhouse": EmbeddedClickHouse(data_dir / "clickhouse", port=ports.clickhouse),
-            "kafka": EmbeddedKafka(data_dir / "kafka", port=ports.kafka, topics=topics or default_topics()),
+            "kafka": EmbeddedKafka(data_dir / "kafka", port=ports.kafka, topics=topics),
             "redis": EmbeddedRedis(data_dir / "redis", port=ports.redis),
             "postgres": EmbeddedPostgres(data_dir / "postgres", port=ports.postgres),
             "mail": self.mail,

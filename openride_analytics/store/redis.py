@@ -1,6 +1,6 @@
 """Redis: a client that answers or fails at once, since everything kept there can be had again without it."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
@@ -10,8 +10,10 @@ from openride_analytics import settings as tree
 
 TIMEOUT_SECONDS: Final = 0.2  # for connecting and for each answer
 
+Client: TypeAlias = Redis | RedisCluster
 
-def connect(settings: tree.Redis) -> Redis | RedisCluster:
+
+def connect(settings: tree.Redis) -> Client:
     """A client that connects when it is first used. Close it with `aclose()`.
 
     redis-py would retry ten times, for minutes in all, while a request waits; this one never repeats a

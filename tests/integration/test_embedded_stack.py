@@ -21,6 +21,7 @@ from openride_analytics.embedded.stack import Ports, Stack
 from openride_analytics.settings import load
 from tests.support.eventually import eventually
 
+TOPICS = {"rides": 2}
 START_SECONDS = 30.0
 STOP_SECONDS = 8.0
 PORTS = {"CLICKHOUSE_PORT", "SMTP_PORT"}
@@ -209,17 +210,17 @@ async def test_an_env_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -
 
 async def test_a_second_stack_on_the_same_data_is_refused_and_told_by_whom(tmp_path: Path) -> None:
     with lock_directory(tmp_path), pytest.raises(ServerFailed, match=f"in use by process {os.getpid()}"):
-        await Stack(tmp_path).start()
+        await Stack(tmp_path, topics=TOPICS).start()
 
 
 async def test_a_start_that_fails_halfway_leaves_nothing(tmp_path: Path, taken_port: int) -> None:
     before = psutil.Process().children(recursive=True)
     with pytest.raises(ServerFailed, match=f"port {taken_port}"):
-        await Stack(tmp_path, ports=Ports(kafka=taken_port)).start()
+        await Stack(tmp_path, topics=TOPICS, ports=Ports(kafka=taken_port)).start()
     assert alive([p for p in psutil.Process().children(recursive=True) if p not in before]) == []
 
 
 async def test_a_directory_is_free_again_after_a_start_that_failed(tmp_path: Path, taken_port: int) -> None:
     with pytest.raises(ServerFailed):
-        await Stack(tmp_path, ports=Ports(kafka=taken_port)).start()
+        await Stack(tmp_path, topics=TOPICS, ports=Ports(kafka=taken_port)).start()
     lock_directory(tmp_path).close()

@@ -1,7 +1,7 @@
 """Where a block of ClickHouse's Native format ends, and which columns it has, without decoding a value.
 
 A client's block carries no length, so its end is found by walking it column by column. Only strings need
-a step per value; runs of equal length (identifiers, constants, empty) are recognised as a whole.
+a step per value; runs of equal length (identifiers, constants, empty) are recognized as a whole.
 """
 
 from collections.abc import Callable

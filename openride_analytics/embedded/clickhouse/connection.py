@@ -152,7 +152,9 @@ class Connection:
             return
         keyword = first_word(query.text)
         session.apply(() if keyword == "SET" else query.settings)
-        if self._reader.ahead() == FromClient.CANCEL:  # came with the query: the watcher looks only at the socket
+        if (
+            self._reader.ahead() == FromClient.CANCEL
+        ):  # came with the query: the watcher looks only at the socket
             return
         with self._watcher.watch(self._client, lambda interruption: self._interrupt(session, interruption)):
             self._send_result(session, query.text)

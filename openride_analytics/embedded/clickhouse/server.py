@@ -17,6 +17,7 @@ logger = logging.getLogger("openride.embedded.clickhouse")
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
 ACCEPT_RETRY_SECONDS = 0.1
 
 
@@ -98,5 +99,5 @@ def run(data_dir: Path, port: int, database: str) -> int:
     if server.close():
         closing = threading.Thread(target=engine.close, daemon=True)
         closing.start()
-        closing.join(STOP_SECONDS)
+        closing.join(CLOSE_SECONDS)
     os._exit(0)  # whatever the engine's threads still do: what was acknowledged is on disk

@@ -1,6 +1,4 @@
-"""A file that the engine can read by path and that leaves nothing behind: a client's blocks on their way
-in.
-"""
+"""A client's blocks on their way in: a file that the engine reads by path and that leaves nothing behind."""
 
 import os
 import sys
@@ -12,10 +10,11 @@ MEMORY_LIMIT_BYTES = 256 << 20
 
 
 class Spool:
-    """Append-only; in memory (Linux) until it grows past MEMORY_LIMIT_BYTES, then a file in `directory`."""
+    """Append-only; in memory (Linux) until it grows past `memory_limit` bytes, then a file in `directory`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, memory_limit: int = MEMORY_LIMIT_BYTES) -> None:
         self._directory = directory
+        self._memory_limit = memory_limit
         self._memory: int | None = None
         self._path: Path | None = None
         self.size = 0
@@ -30,7 +29,7 @@ class Spool:
         return f"/dev/fd/{self._file}" if self._path is None else str(self._path)
 
     def write(self, data: memoryview) -> None:
-        if self._memory is not None and self.size + len(data) > MEMORY_LIMIT_BYTES:
+        if self._memory is not None and self.size + len(data) > self._memory_limit:
             self._move_to_disk()
         self.size += len(data)
         while data:

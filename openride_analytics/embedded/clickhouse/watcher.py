@@ -1,6 +1,4 @@
-"""Watches the sockets of clients whose queries run, for what they may say then: Cancel, or that they are
-gone.
-"""
+"""Watches the sockets of clients whose queries run, for what may come then: Cancel, or the end."""
 
 import selectors
 import socket
@@ -50,7 +48,7 @@ class Watcher:
                     self._selector.unregister(client)
                 interrupted = self._interrupted.pop(client, None)
             if interrupted:
-                with self._notifying:
+                with self._notifying:  # a call may be under way
                     pass
 
     def _run(self) -> None:
@@ -75,16 +73,17 @@ class Watcher:
     def _look(self, client: socket.socket) -> None:
         """Anything but Cancel and an end is left for later, when the query is done."""
         with self._lock:
-            notify = self._watched.pop(client, None)
+            notify = self._watched.get(client)
             if notify is None:
                 return
-            self._selector.unregister(client)
             try:
                 ahead = client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            except BlockingIOError:
+            except BlockingIOError:  # this readiness was seen, and read, before the present query
                 return
             except OSError:
                 ahead = b""
+            del self._watched[client]
+            self._selector.unregister(client)
             if not ahead:
                 self._interrupted[client] = (notify, Interruption.GONE)
             elif ahead[0] == FromClient.CANCEL:
