@@ -1,6 +1,4 @@
-"""ClickHouse for tests: one embedded server for the run (`clickhouse_server`), a fresh database for each
-test.
-"""
+"""ClickHouse for tests: one embedded server for the run, a fresh database on it for each test."""
 
 import asyncio
 import itertools
