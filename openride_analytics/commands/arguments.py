@@ -1,0 +1,46 @@
+"""What the commands that send events share: kinds of numbers, topics to send to, a quiet client."""
+
+import argparse
+import logging
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+from openride_analytics.kafka import create_topics
+from openride_analytics.settings import Settings
+
+Number = TypeVar("Number", int, float)
+
+
+def nonnegative(kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    """An argparse type: 0 or more."""
+    return _bounded(kind, lambda value: value >= 0, "0 or more")
+
+
+def positive(kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    """An argparse type: more than 0."""
+    return _bounded(kind, lambda value: value > 0, "more than 0")
+
+
+def _bounded(
+    kind: Callable[[str], Number], good: Callable[[float], bool], allowed: str
+) -> Callable[[str], Number]:
+    def parse(text: str) -> Number:
+        value = kind(text)
+        if not (math.isfinite(value) and good(value)):
+            raise argparse.ArgumentTypeError(f"{text}: it must be {allowed}")
+        return value
+
+    parse.__name__ = getattr(kind, "__name__", "number")  # argparse says it: invalid int value
+    return parse
+
+
+async def ensure_topics(settings: Settings) -> None:
+    """As `serve` does: outside production, topics that are missing are made. Raises Retryable."""
+    if settings.app.env != "production":
+        await create_topics(settings)
+
+
+def quiet_clients() -> None:
+    """What the Kafka client tries again by itself is no news; what it gives up on is raised."""
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)

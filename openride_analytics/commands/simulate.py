@@ -1,0 +1,70 @@
+"""Send plausible rides to Kafka: first days that have passed, then life as it goes on, until Ctrl-C.
+
+The same --seed makes the same riders, drivers and days, so sending a day again changes no answer.
+"""
+
+import argparse
+import asyncio
+import sys
+from datetime import datetime
+
+from openride_analytics.commands.arguments import ensure_topics, nonnegative, positive, quiet_clients
+from openride_analytics.settings import Settings
+from openride_analytics.simulate.interrupt import until_signal
+from openride_analytics.simulate.simulation import Options, Simulation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How much of what, from when, until when."""
+    parser.add_argument(
+        "--days", type=nonnegative(int), default=7, help="past days to send first, today is one [7]"
+    )
+    parser.add_argument(
+        "--rate",
+        type=nonnegative(float),
+        default=20,
+        help="events a second after that; 0: only planned rides [20]",
+    )
+    parser.add_argument("--drivers", type=positive(int), default=200, help="[200]")
+    parser.add_argument("--riders", type=positive(int), default=2000, help="[2000]")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, another world [1]")
+    parser.add_argument("--count", type=positive(int), metavar="N", help="stop after so many events in all")
+    parser.add_argument(
+        "--duration", type=nonnegative(float), metavar="S", help="stop so many seconds after the past days"
+    )
+    parser.add_argument(
+        "--now", type=_moment, metavar="T", help="pretend that it is this moment (ISO 8601, with its offset)"
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """0 at its end and when interrupted, which is how it is meant to end. Raises Retryable."""
+    quiet_clients()
+    return asyncio.run(_run(args, settings))
+
+
+async def _run(args: argparse.Namespace, settings: Settings) -> int:
+    options = Options(
+        now=args.now,
+        days=args.days,
+        rate=args.rate,
+        drivers=args.drivers,
+        riders=args.riders,
+        seed=args.seed,
+        count=args.count,
+        duration=args.duration,
+    )
+    simulation = Simulation(options, settings.kafka)
+    await ensure_topics(settings)
+    try:
+        await until_signal(simulation.run())
+    finally:
+        sys.stderr.write(f"simulate: {simulation.sent:,} events sent\n")
+    return 0
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no offset")
+    return moment
