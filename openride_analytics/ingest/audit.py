@@ -50,8 +50,9 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def _kept(now: float, days: int) -> datetime:
-    """From here on nothing has expired yet, nor will within a day."""
-    return datetime.fromtimestamp(now, UTC) - timedelta(days=max(days - 1, 0))
+    """Events from here on have not expired, nor will within a day: their days count from arrival, and an event
+    may arrive a day before its timestamp."""
+    return datetime.fromtimestamp(now, UTC) - timedelta(days=max(days - 2, 0))
 
 
 def _hour(at: datetime) -> datetime:

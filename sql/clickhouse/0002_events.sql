@@ -1,4 +1,6 @@
--- Every message as it was received, for METRICS_RETENTION_DAYS; and the ids stored last from each partition.
+-- Every message as it was received, for METRICS_RETENTION_DAYS; and the ids stored last from each partition. The days
+-- count from arrival (`ingested_at`): an event that comes late is kept as long as one that came in time, and none
+-- expires the moment it is stored.
 
 CREATE TABLE IF NOT EXISTS {{local:events_raw}} {{on_cluster}}
 (
@@ -18,7 +20,7 @@ CREATE TABLE IF NOT EXISTS {{local:events_raw}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, entity_id)
-TTL toDateTime(event_timestamp) + {{ttl:metrics}}
+TTL toDateTime(ingested_at) + {{ttl:metrics}}
 SETTINGS {{dedup}};
 
 {{distributed:events_raw}};

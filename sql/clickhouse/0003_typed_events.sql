@@ -1,5 +1,6 @@
 -- One table a topic kind with every field in its proper type: what exports read, and what a question may be
 -- asked of that no aggregate answers. METRICS_RETENTION_DAYS; positions of drivers LOCATION_RETENTION_DAYS.
+-- The days count from arrival, as in 0002.
 
 CREATE TABLE IF NOT EXISTS {{local:user_events}} {{on_cluster}}
 (
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS {{local:user_events}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, user_id)
-TTL toDateTime(event_timestamp) + {{ttl:metrics}}
+TTL toDateTime(ingested_at) + {{ttl:metrics}}
 SETTINGS {{dedup}};
 
 {{distributed:user_events}};
@@ -76,7 +77,7 @@ CREATE TABLE IF NOT EXISTS {{local:booking_events}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, booking_id)
-TTL toDateTime(event_timestamp) + {{ttl:metrics}}
+TTL toDateTime(ingested_at) + {{ttl:metrics}}
 SETTINGS {{dedup}};
 
 {{distributed:booking_events}};
@@ -120,7 +121,7 @@ CREATE TABLE IF NOT EXISTS {{local:payment_events}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, payment_id)
-TTL toDateTime(event_timestamp) + {{ttl:metrics}}
+TTL toDateTime(ingested_at) + {{ttl:metrics}}
 SETTINGS {{dedup}};
 
 {{distributed:payment_events}};
@@ -168,7 +169,7 @@ CREATE TABLE IF NOT EXISTS {{local:trip_events}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, trip_id)
-TTL toDateTime(event_timestamp) + {{ttl:metrics}}
+TTL toDateTime(ingested_at) + {{ttl:metrics}}
 SETTINGS {{dedup}};
 
 {{distributed:trip_events}};
@@ -212,7 +213,7 @@ CREATE TABLE IF NOT EXISTS {{local:route_events}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, route_id)
-TTL toDateTime(event_timestamp) + {{ttl:metrics}}
+TTL toDateTime(ingested_at) + {{ttl:metrics}}
 SETTINGS {{dedup}};
 
 {{distributed:route_events}};
@@ -247,7 +248,7 @@ CREATE TABLE IF NOT EXISTS {{local:location_events}} {{on_cluster}}
 ENGINE = {{engine:MergeTree}}
 PARTITION BY toYYYYMM(event_timestamp)
 ORDER BY (event_type, event_timestamp, driver_id)
-TTL toDateTime(event_timestamp) + {{ttl:location}}
+TTL toDateTime(ingested_at) + {{ttl:location}}
 SETTINGS {{dedup}};
 
 {{distributed:location_events}};

@@ -94,14 +94,14 @@ async def test_changing_a_setting_changes_the_tables(
     migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
     await migrate(migrated, with_days(warehouse_settings, 7))
-    assert await ttl(migrated, "booking_events") == "toDateTime(event_timestamp) + toIntervalDay(7)"
+    assert await ttl(migrated, "booking_events") == "toDateTime(ingested_at) + toIntervalDay(7)"
 
 
 async def test_changing_one_retention_leaves_the_others(
     migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
     await migrate(migrated, with_days(warehouse_settings, 7))
-    assert await ttl(migrated, "location_events") == "toDateTime(event_timestamp) + toIntervalDay(30)"
+    assert await ttl(migrated, "location_events") == "toDateTime(ingested_at) + toIntervalDay(30)"
 
 
 async def test_a_ttl_that_is_right_is_not_altered(
