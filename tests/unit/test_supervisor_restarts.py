@@ -165,6 +165,16 @@ async def test_a_run_that_was_not_quite_stable_does_not_reset_the_pause() -> Non
         assert await delays(house, a, 1) == [8]
 
 
+async def test_being_ready_again_does_not_begin_the_stable_run_anew() -> None:
+    a = Puppet("a")
+    async with running(Spec(a)) as house:
+        await delays(house, a, 3)
+        await house.clock.advance(BACKOFF.reset_after - 1)
+        await a.ready()
+        await house.clock.advance(1)
+        assert await delays(house, a, 1) == [1]
+
+
 async def test_a_long_start_is_no_stable_run() -> None:
     a = Puppet("a", ready=False)
     async with running(Spec(a)) as house:

@@ -1,10 +1,9 @@
-"""Log lines and metrics as machines and people read them."""
+"""Log lines as machines and people read them."""
 
 import io
 import json
 import logging
 import re
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,12 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from openride_analytics.settings import Secret
-from openride_analytics.supervisor import Spec
-from openride_analytics.telemetry import CONTENT_TYPE, Metrics, configure_logging, render
-from tests.support.actors import Puppet, running
+from openride_analytics.telemetry import configure_logging
 
 Configure = Callable[..., io.StringIO]
 CANARY = "hunter2-canary"
@@ -252,107 +248,3 @@ def test_configuring_again_replaces(configure: Configure) -> None:
 def test_an_unknown_level_is_refused(configure: Configure) -> None:
     with pytest.raises(ValueError, match="LOUD"):
         configure("LOUD")
-
-
-def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    families = text_string_to_metric_families(render(metrics.registry).decode())
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in families
-        for sample in family.samples
-    }
-
-
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return samples(metrics).get((name, frozenset(labels.items())))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "openride_http_request_duration_seconds",
-        "openride_http_requests_total",
-        "openride_ingest_events_total",
-        "openride_consumer_lag_messages",
-        "process_resident_memory_bytes",
-        "python_info",
-    ],
-)
-def test_the_agreed_names_are_there(name: str) -> None:
-    assert f"# TYPE {name} " in render(Metrics().registry).decode()
-
-
-def test_every_metric_of_ours_has_our_prefix() -> None:
-    names = {family.name for family in Metrics().registry.collect()}
-    assert {name for name in names if not name.startswith(("openride_", "process_", "python_"))} == set()
-
-
-def test_the_content_type_is_the_formats() -> None:
-    assert CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
-
-
-def test_two_sets_of_metrics_share_nothing() -> None:
-    one, other = Metrics(), Metrics()
-    one.ingest_events_total.labels("rides", "stored").inc()
-    assert value(other, "openride_ingest_events_total", topic="rides", outcome="stored") is None
-
-
-def test_counters_have_no_second_series() -> None:
-    metrics = Metrics()
-    metrics.observe_request("GET", "/", 200, 0.01)
-    assert "_created" not in render(metrics.registry).decode()
-
-
-def test_a_request_is_counted_by_its_template() -> None:
-    metrics = Metrics()
-    metrics.observe_request("GET", "/v1/exports/{id}", 404, 0.01)
-    labels = {"method": "GET", "route": "/v1/exports/{id}", "status": "404"}
-    assert value(metrics, "openride_http_requests_total", **labels) == 1
-
-
-def test_a_request_is_measured() -> None:
-    metrics = Metrics()
-    metrics.observe_request("GET", "/", 200, 0.02)
-    bucket = "openride_http_request_duration_seconds_bucket"
-    below, above = (value(metrics, bucket, method="GET", route="/", le=le) for le in ("0.01", "0.025"))
-    assert (below, above) == (0, 1)
-
-
-def test_ten_thousand_unknown_paths_and_methods_make_one_series() -> None:
-    metrics = Metrics()
-    before = len(samples(metrics))
-    metrics.observe_request("BREW0", None, 404, 0.001)
-    one = len(samples(metrics))
-    for number in range(10_000):
-        metrics.observe_request(f"BREW{number}", None, 404, 0.001)
-    assert one > before
-    assert len(samples(metrics)) == one
-
-
-async def test_a_supervised_actor_is_mirrored() -> None:
-    metrics, a = Metrics(), Puppet("a")
-    async with running(Spec(a)) as house:
-        await a.crash()
-        await house.clock.advance(1)
-        for change in house.changes:
-            metrics.actor_changed(change)
-        assert value(metrics, "openride_actor_restarts_total", actor="a") == 1
-
-
-async def test_an_actor_is_in_one_state() -> None:
-    metrics, a = Metrics(), Puppet("a")
-    async with running(Spec(a)) as house:
-        await a.crash()
-        for change in house.changes:
-            metrics.actor_changed(change)
-    states = {
-        dict(labels)["state"]: number
-        for (name, labels), number in samples(metrics).items()
-        if name == "openride_actor_state"
-    }
-    assert states == {"waiting": 0, "starting": 0, "running": 0, "backoff": 1}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_resident_memory_is_a_number() -> None:
-    assert (value(Metrics(), "process_resident_memory_bytes") or 0) > 1_000_000
