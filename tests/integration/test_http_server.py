@@ -1,0 +1,114 @@
+"""The server as an actor: where it listens, how it ends, what it does with bad clients."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from openride_analytics.api import server as module
+from openride_analytics.supervisor import Escalated
+from tests.support.api import ApiResources, resources, serving
+
+HEAD = b"GET /health/live HTTP/1.1\r\nHost: here\r\n"
+
+
+@pytest.fixture
+async def nothing() -> AsyncIterator[ApiResources]:
+    """Every dependency is away."""
+    async with resources({}) as given:
+        yield given
+
+
+class Slow:
+    """A Redis that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+
+    async def ping(self) -> bool:
+        self.asked.set()
+        return await self.answer.wait()
+
+
+async def connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+async def test_port_zero_is_a_free_one(nothing: ApiResources) -> None:
+    async with serving(nothing) as served:
+        assert not served.server.url.endswith(":0")
+
+
+async def test_a_taken_port_ends_the_process_with_a_clear_line(nothing: ApiResources) -> None:
+    async with serving(nothing) as served:
+        port = served.server.url.rpartition(":")[2]
+        async with resources({"PORT": port}) as second:
+            with pytest.raises(Escalated, match=rf"cannot listen on 127.0.0.1:{port} .*already in use"):
+                async with serving(second):
+                    pass
+
+
+async def test_it_stops_within_seconds_though_a_client_keeps_its_connection(nothing: ApiResources) -> None:
+    async with serving(nothing) as served:
+        await served.get("/health/live")  # the client keeps the connection
+        begun = time.monotonic()
+        await served.stop()
+        assert time.monotonic() - begun < 2
+
+
+async def test_it_stops_within_seconds_though_a_client_sends_half_a_request(nothing: ApiResources) -> None:
+    async with serving(nothing) as served:
+        _, writer = await connect(served.server.url)
+        writer.write(HEAD)
+        await writer.drain()
+        await served.get("/health/live")  # by now the half was read
+        begun = time.monotonic()
+        await served.stop()
+        writer.close()
+        assert time.monotonic() - begun < 2
+
+
+async def test_a_request_under_way_is_answered_before_the_end(nothing: ApiResources) -> None:
+    slow = Slow()
+    async with serving(replace(nothing, redis=slow)) as served:
+        asked = asyncio.create_task(served.get("/health/ready"))
+        await slow.asked.wait()
+        served.supervisor.stop()
+        slow.answer.set()
+        assert (await asked).json()["status"] == "critical"
+
+
+async def test_a_closed_port_refuses(nothing: ApiResources) -> None:
+    async with serving(nothing) as served:
+        await served.stop()
+        with pytest.raises(OSError, match="Connect call failed"):
+            await connect(served.server.url)
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEAD_SECONDS", 0.1)
+    async with serving(nothing) as served:
+        reader, writer = await connect(served.server.url)
+        writer.write(HEAD)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", HEAD + b"X: " + b"x" * 400_000 + b"\r\n\r\n"],
+)
+async def test_garbage_is_a_bad_request(nothing: ApiResources, garbage: bytes) -> None:
+    async with serving(nothing) as served:
+        reader, writer = await connect(served.server.url)
+        writer.write(garbage)
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()

@@ -1,0 +1,132 @@
+"""The HTTP server around real dependencies, or around none."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from openride_analytics import settings as tree
+from openride_analytics.api import Api, Health, HttpServer, PartitionStatus
+from openride_analytics.clock import SystemClock
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.postgres import Postgres
+from openride_analytics.store.probes import Pings
+from openride_analytics.store.redis import connect
+from openride_analytics.supervisor import Backoff, ChildStatus, Limit, Spec, Supervisor
+from openride_analytics.telemetry import Metrics
+from tests.support.clickhouse import Database
+
+NOBODY = {
+    "HOST": "127.0.0.1",
+    "PORT": "0",
+    "CLICKHOUSE_HOST": "127.0.0.1",
+    "CLICKHOUSE_PORT": "1",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+
+
+class SteadyClock(SystemClock):
+    """Real time, but for what time it is said to be."""
+
+    def __init__(self, now: float | None = None) -> None:
+        self._now = now
+
+    def time(self) -> float:
+        return super().time() if self._now is None else self._now
+
+
+@dataclass(frozen=True)
+class ApiResources:
+    """What the API is given."""
+
+    settings: tree.Settings
+    clickhouse: ClickHouse
+    postgres: Postgres
+    redis: Pings
+    metrics: Metrics
+    clock: SteadyClock
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs, and a client of it."""
+
+    server: HttpServer
+    supervisor: Supervisor
+    task: asyncio.Task[None]
+    client: httpx.AsyncClient
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        return await self.client.get(path, headers=headers)
+
+    async def stop(self) -> None:
+        """Ask it to stop and wait until it has."""
+        self.supervisor.stop()
+        await self.task
+
+
+def leading_to(settings: tree.Settings) -> dict[str, str]:
+    """The variables of a ClickHouse database that other settings lead to."""
+    chosen = settings.clickhouse
+    return Database(chosen.host, chosen.port, chosen.database).env()
+
+
+@asynccontextmanager
+async def resources(environ: dict[str, str], *, now: float | None = None) -> AsyncIterator[ApiResources]:
+    """Clients of whatever `environ` leads to; else of servers that are away."""
+    settings = tree.load(NOBODY | environ)
+    clickhouse, postgres, redis = (
+        ClickHouse(settings.clickhouse),
+        Postgres(settings.postgres),
+        connect(settings.redis),
+    )
+    await clickhouse.open()
+    await postgres.open()
+    try:
+        yield ApiResources(settings, clickhouse, postgres, redis, Metrics(), SteadyClock(now))
+    finally:
+        await clickhouse.close()
+        await postgres.close()
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def serving(
+    given: ApiResources,
+    *,
+    children: Callable[[], Iterable[ChildStatus]] | None = None,
+    partitions: Iterable[PartitionStatus] = (),
+    full: bool = True,
+) -> AsyncIterator[Served]:
+    """The server under a supervisor; `children` replaces what that says of its actors."""
+    supervisor: Supervisor
+    health = Health(
+        given, children=children or (lambda: supervisor.children()), partitions=lambda: partitions
+    )
+    server = HttpServer(Api(given, health, full=full))
+    listening = asyncio.Event()
+    supervisor = Supervisor(
+        [Spec(server)],
+        clock=given.clock,
+        backoff=Backoff(initial=0.1, factor=2, maximum=1, reset_after=60),
+        limit=Limit(restarts=0, within=60),
+        grace=5,
+        rng=random.Random(),
+        on_change=lambda child: listening.set() if child.state == "running" else None,
+    )
+    task = asyncio.create_task(supervisor.run())
+    waiting = asyncio.create_task(listening.wait())
+    await asyncio.wait([task, waiting], timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
+    try:
+        async with httpx.AsyncClient(base_url=server.url, timeout=15) as client:
+            yield Served(server, supervisor, task, client)
+    finally:
+        supervisor.stop()
+        await task
