@@ -1,5 +1,6 @@
 """The warehouse's tables and views on the real engine."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -279,17 +280,20 @@ async def test_an_occupied_seat_is_known_by_route_and_departure(warehouse: Click
     assert found == [(leaves, 2, 1, 0)]
 
 
-async def test_a_row_past_its_retention_goes(
-    warehouse: ClickHouse, warehouse_settings: tree.Settings
-) -> None:
-    old = datetime.now(UTC) - timedelta(days=warehouse_settings.retention.metrics_days + 1)
-    await store(warehouse, [event("booking.created", old, **RIDE)])
-    await warehouse.execute("OPTIMIZE TABLE events_raw FINAL")
-    kept = [
-        await value(warehouse, f"SELECT count() FROM {table}")
-        for table in ("events_raw", "daily_booking_metrics")
-    ]
-    assert kept == [0, 1]
+async def test_a_row_past_its_retention_goes(warehouse: ClickHouse, shared_settings: tree.Settings) -> None:
+    days = shared_settings.retention.metrics_days + 1
+    await store(warehouse, [event("booking.created", **RIDE)])
+    await warehouse.execute(
+        "ALTER TABLE events_raw UPDATE ingested_at = ingested_at - toIntervalDay({days:UInt32}) WHERE 1",
+        {"days": days},
+        settings={"mutations_sync": 1},
+    )
+
+    async with asyncio.timeout(15):
+        while await value(warehouse, "SELECT count() FROM events_raw"):
+            # Does nothing where the server is at it already.
+            await warehouse.execute("OPTIMIZE TABLE events_raw FINAL")
+    assert await value(warehouse, "SELECT count() FROM daily_booking_metrics") == 1
 
 
 def test_columns_are_in_the_order_of_the_table() -> None:

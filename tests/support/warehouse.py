@@ -59,9 +59,22 @@ async def migrated(clickhouse: ClickHouse, warehouse_settings: tree.Settings) ->
 @pytest.fixture(scope="session")
 def shared_settings(clickhouse_server: EmbeddedClickHouse) -> tree.Settings:
     """Settings that lead to a migrated database, made once for the run."""
-    database = Database("127.0.0.1", clickhouse_server.port, "test_shared")
-    settings = tree.load(database.env())
-    asyncio.run(_migrate(settings))
+    return prepared(clickhouse_server, "test_shared")
+
+
+def prepared(server: EmbeddedClickHouse, name: str, *batches: Sequence[Event]) -> tree.Settings:
+    """A migrated database of that name with those events in it, for tests that only read it."""
+    settings = tree.load(Database("127.0.0.1", server.port, name).env())
+
+    async def prepare() -> None:
+        client = ClickHouse(settings.clickhouse)
+        await client.open()
+        await migrate(client, settings)
+        for n, batch in enumerate(batches):
+            await store(client, batch, token=f"batch {n}")
+        await client.close()
+
+    asyncio.run(prepare())
     return settings
 
 
@@ -74,13 +87,6 @@ async def warehouse(shared_settings: tree.Settings) -> AsyncIterator[ClickHouse]
     for table in filled.columns[0] if filled.rows else []:
         await client.execute(f"TRUNCATE TABLE {table}")
     yield client
-    await client.close()
-
-
-async def _migrate(settings: tree.Settings) -> None:
-    client = ClickHouse(settings.clickhouse)
-    await client.open()
-    await migrate(client, settings)
     await client.close()
 
 

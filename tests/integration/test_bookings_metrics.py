@@ -1,0 +1,209 @@
+"""Bookings, against the same numbers computed the slow and obvious way."""
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from openride_analytics.embedded.clickhouse import EmbeddedClickHouse
+from openride_analytics.schema.queries import Granularity
+from openride_analytics.settings import Settings
+from openride_analytics.stats.bookings import bookings
+from openride_analytics.stats.periods import period
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.warehouse import Event, prepared
+
+NOW = datetime.now(UTC)
+# A month in which New York's clocks change, at a time of year when it is in the past and events of it are kept.
+FIRST = date(NOW.year - 1, 10, 15)
+ZONES = ["Africa/Lagos", "UTC", "Asia/Kathmandu", "America/New_York"]
+STEPS = ("created", "confirmed", "cancelled", "completed")
+
+
+def generated(seed: int, bookings: int = 300) -> list[dict[str, Any]]:
+    """Bookings over 40 days: some steps missing, repeated, in the same millisecond, or on a range's edge."""
+    rng = random.Random(seed)
+    start = datetime.combine(FIRST - timedelta(days=5), time(), UTC)
+    events: list[dict[str, Any]] = []
+    for n in range(bookings):
+        ids = {
+            f"{who}_id": str(UUID(int=rng.getrandbits(128)))
+            for who in ("booking", "rider", "driver", "route")
+        }
+        at = start + timedelta(milliseconds=rng.randrange(40 * 86_400_000))
+        if n % 5 == 0:  # on a quarter hour, where days of any zone may begin
+            at = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+        for step in STEPS:
+            for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
+                events.append(_event(rng, step, at, ids))
+                at += rng.choice(
+                    (timedelta(0), timedelta(milliseconds=1), timedelta(hours=7), -timedelta(days=2))
+                )
+    events += rng.sample(events, len(events) // 10)  # the same event again, at another offset
+    rng.shuffle(events)
+    return events
+
+
+def _event(rng: random.Random, step: str, at: datetime, ids: dict[str, str]) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "event_id": str(UUID(int=rng.getrandbits(128))),
+        "event_type": f"booking.{step}",
+        "event_timestamp": at.replace(microsecond=at.microsecond // 1000 * 1000),
+        **ids,
+    }
+    if step == "cancelled":
+        return event | {"cancelled_by": rng.choice(("RIDER", "DRIVER", "SYSTEM"))}
+    return event | {"total_price": str(Decimal(rng.randrange(10_000_000)) / 100), "seats_booked": 1}
+
+
+class Reference:
+    """Counted in Python, one event at a time."""
+
+    def __init__(self, events: Sequence[Event], since: datetime, until: datetime) -> None:
+        unique = {event["event_id"]: event for event in events}.values()
+        self.all = sorted(unique, key=lambda e: (e["event_timestamp"], e["event_id"]))
+        self.inside = [e for e in self.all if since <= e["event_timestamp"] < until]
+
+    def first(self, step: str, events: Sequence[Event]) -> dict[str, Event]:
+        found: dict[str, Event] = {}
+        for event in events:
+            if event["event_type"] == f"booking.{step}":
+                found.setdefault(event["booking_id"], event)
+        return found
+
+    def totals(self) -> dict[str, Any]:
+        first = {step: self.first(step, self.inside) for step in STEPS}
+        prices = [Decimal(event["total_price"]) for event in first["confirmed"].values()]
+        value = sum(prices, Decimal(0))
+        by = Counter(event["cancelled_by"] for event in first["cancelled"].values())
+        return {
+            **{f"bookings_{step}": len(found) for step, found in first.items()},
+            **{
+                name: self.share(first["created"], step)
+                for name, step in (
+                    ("conversion_rate", "confirmed"),
+                    ("cancellation_rate", "cancelled"),
+                    ("completion_rate", "completed"),
+                )
+            },
+            "total_booking_value": cents(value),
+            "avg_booking_value": cents(value / len(prices)) if prices else None,
+            "cancellations_by": dict(by),
+        }
+
+    def share(self, created: dict[str, Event], step: str) -> float | None:
+        ever = self.first(step, self.all)
+        return round(100 * len(created.keys() & ever.keys()) / len(created), 2) if created else None
+
+    def point(self, begins: datetime, ends: datetime) -> dict[str, Any]:
+        part = Reference(self.inside, begins, ends)
+        totals = part.totals()
+        return {f"bookings_{step}": totals[f"bookings_{step}"] for step in STEPS} | {
+            "total_booking_value": totals["total_booking_value"]
+        }
+
+
+def cents(amount: Decimal) -> str:
+    return str(amount.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def ask(
+    start: date | datetime, end: date | datetime, zone: str, series: Granularity | None = None
+) -> Question:
+    asked = period(start.isoformat(), end.isoformat(), zone=ZoneInfo(zone), now=NOW, max_days=400)
+    return Question(asked, series, "NGN", NOW)
+
+
+def totals_of(answer: object) -> dict[str, Any]:
+    fields = msgspec.to_builtins(answer)
+    for name in ("date_range", "timezone", "generated_at", "time_series"):
+        del fields[name]
+    return dict(fields)
+
+
+EVENTS = generated(seed=7)
+
+
+@pytest.fixture(scope="module")
+def filled_settings(clickhouse_server: EmbeddedClickHouse) -> Settings:
+    """The events in two batches, out of order; what is repeated is mostly in both."""
+    half = len(EVENTS) // 2
+    return prepared(clickhouse_server, "test_bookings", EVENTS[:half], EVENTS[half:])
+
+
+@pytest.fixture
+async def filled(filled_settings: Settings) -> AsyncIterator[ClickHouse]:
+    """A client on them."""
+    client = ClickHouse(filled_settings.clickhouse)
+    await client.open()
+    yield client
+    await client.close()
+
+
+@pytest.mark.parametrize("zone", ZONES)
+async def test_totals_of_whole_days(filled: ClickHouse, zone: str) -> None:
+    question = ask(FIRST, FIRST + timedelta(days=24), zone)
+    reference = Reference(EVENTS, question.period.since, question.period.until)
+    assert totals_of(await bookings(filled, question)) == reference.totals()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_range_may_begin_and_end_on_any_event(filled: ClickHouse, seed: int) -> None:
+    # The event on which it begins is in it, the one on which it ends is not.
+    edges = random.Random(seed).sample([event["event_timestamp"] for event in EVENTS], 2)
+    question = ask(min(edges), max(edges), "Asia/Kathmandu")
+    reference = Reference(EVENTS, *sorted(edges))
+    assert totals_of(await bookings(filled, question)) == reference.totals()
+
+
+@pytest.mark.parametrize("granularity", Granularity)
+@pytest.mark.parametrize("zone", ZONES)
+async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -> None:
+    question = ask(FIRST, FIRST + timedelta(days=24), zone, granularity)
+    asked, answer = question.period, await bookings(filled, question)
+    reference = Reference(EVENTS, asked.since, asked.until)
+    points = msgspec.to_builtins(answer.time_series)
+    begins = [datetime.fromisoformat(point.pop("timestamp")) for point in points]
+    ends = [*begins[1:], asked.until]
+    assert points == [reference.point(b, e) for b, e in zip(begins, ends, strict=True)]
+
+
+async def test_a_range_without_events_has_zeros_and_no_rates(filled: ClickHouse) -> None:
+    day = FIRST - timedelta(days=100)
+    assert totals_of(await bookings(filled, ask(day, day, "UTC"))) == {
+        "bookings_created": 0,
+        "bookings_confirmed": 0,
+        "bookings_cancelled": 0,
+        "bookings_completed": 0,
+        "conversion_rate": None,
+        "cancellation_rate": None,
+        "completion_rate": None,
+        "avg_booking_value": None,
+        "total_booking_value": "0.00",
+        "cancellations_by": {},
+    }
+
+
+async def test_a_series_without_events_is_filled_with_zeros(filled: ClickHouse) -> None:
+    day = FIRST - timedelta(days=100)
+    answer = await bookings(filled, ask(day, day + timedelta(days=2), "UTC", Granularity.DAILY))
+    assert [point.bookings_created for point in answer.time_series or ()] == [0, 0, 0]
+
+
+async def test_the_longest_hourly_series_is_answered(warehouse: ClickHouse) -> None:
+    question = ask(NOW.date() - timedelta(days=399), NOW.date(), "UTC", Granularity.HOURLY)
+    answer = await bookings(warehouse, question)
+    assert len(answer.time_series or ()) == 400 * 24
+
+
+async def test_the_answer_says_what_it_is_about(warehouse: ClickHouse) -> None:
+    answer = await bookings(warehouse, ask(date(2026, 10, 1), date(2026, 10, 31), "Africa/Lagos"))
+    assert (answer.date_range, answer.timezone) == ("2026-10-01 to 2026-10-31", "Africa/Lagos")
