@@ -20,6 +20,7 @@ INSERT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 DELAY_SECONDS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 BATCH_EVENTS = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000)
 
+# What the `method` and `route` labels may be, besides templates of ours.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 
@@ -113,13 +114,6 @@ class Metrics:
         prometheus_client.ProcessCollector(registry=self.registry)
         prometheus_client.PlatformCollector(registry=self.registry)
         prometheus_client.GCCollector(registry=self.registry)
-
-    def observe_request(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """One request. `route` is the template that matched ("/v1/exports/{id}"), None if none did."""
-        method = method if method in METHODS else "other"
-        route = route or UNMATCHED
-        self.http_requests_total.labels(method, route, str(status)).inc()
-        self.http_request_duration_seconds.labels(method, route).observe(seconds)
 
     def actor_changed(self, actor: ActorStatus) -> None:
         """Mirror an actor's present state; made for the supervisor's `on_change`."""
