@@ -85,12 +85,13 @@ class Replay:
         total = total_bytes(self._options.files)
         span = self._span()
         with Progress(self._stream, "replay", total=total, unit="B") as progress:
-            async with open_producer(self._kafka, say=progress.say, clock=self._clock) as producer:
-                try:
+            producer: EventProducer | None = None
+            try:
+                async with open_producer(self._kafka, say=progress.say, clock=self._clock) as producer:
                     await self._send(producer, progress, span)
-                finally:
-                    self.sent = producer.sent
-                    progress.update(progress.done, self.sent)
+            finally:  # what was on its way has been acknowledged while the producer stopped
+                self.sent = producer.sent if producer else 0
+                progress.update(progress.done, self.sent)
 
     async def _send(self, producer: EventProducer, progress: Progress, span: timedelta | None) -> None:
         pace, count = Pace(self._options.rate, self._clock), 0

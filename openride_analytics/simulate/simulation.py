@@ -58,15 +58,16 @@ class Simulation:
             first_day=now.astimezone(LOCAL).date() - timedelta(days=options.days - 1),
         )
         with Progress(self._stream, "simulate", total=options.count, unit=" events") as progress:
-            async with open_producer(self._kafka, say=progress.say, clock=self._clock) as producer:
-                try:
+            producer: EventProducer | None = None
+            try:
+                async with open_producer(self._kafka, say=progress.say, clock=self._clock) as producer:
                     with suppress(_Enough):
                         await self._history(rides, now, producer, progress)
                         await self._live(rides, self._now(), producer, progress)
                     await producer.flush()
-                finally:
-                    self.sent = producer.sent
-                    progress.update(self.sent, self.sent)
+            finally:  # what was on its way has been acknowledged while the producer stopped
+                self.sent = producer.sent if producer else 0
+                progress.update(self.sent, self.sent)
 
     def _now(self) -> datetime:
         return self._options.now or datetime.fromtimestamp(self._clock.time(), UTC)
@@ -91,10 +92,10 @@ class Simulation:
             if options.duration is not None and after >= options.duration:
                 return
             wait = begun + after - self._clock.monotonic()
-            if wait > TICK:
+            if wait > 0:
                 await producer.submit()
                 progress.update(producer.sent, producer.sent)
-                await self._clock.sleep(wait)
+                await self._clock.sleep(max(wait, TICK))  # a little late rather than early
             await self._send(told, producer, progress)
 
     async def _send(self, told: Told, producer: EventProducer, progress: Progress) -> None:

@@ -251,7 +251,7 @@ class KafkaBroker:
             *(
                 f"{log}defaultLogLevel={level}",
                 f"{log}showDateTime=true",
-                f"{log}dateTimeFormat=HH:mm:ss.SSS",
+                *(f"{log}dateTimeFormat=HH:mm:ss.SSS", f"{log}log.state.change.logger=warn"),
             ),
             *("-cp", f"{self._jars}/*", *main),
         ]
