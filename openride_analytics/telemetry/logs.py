@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import TextIO
 
+from openride_analytics.errors import OpenRideError
+
 OURS = "openride"
 MAX_DEPTH = 6
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
@@ -41,6 +43,8 @@ def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO |
     root.addHandler(handler)
     root.setLevel(logging.INFO if verbose else max(ours, logging.WARNING))
     logging.getLogger(OURS).setLevel(ours)
+    # It names every broker that does not answer, every second; whoever asked says so in one line.
+    logging.getLogger("aiokafka.client").setLevel(logging.CRITICAL)
     logging.captureWarnings(True)
 
 
@@ -78,7 +82,10 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`12:00:00.123 INFO    ingest  batch stored  topic=... events=500`, local time; then a trace, if any."""
+    """`12:00:00.123 INFO    ingest  batch stored  topic=... events=500`, local time; then an error.
+
+    One of our own tree says in its message all there is to say; any other gets its trace.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
@@ -89,8 +96,11 @@ class TextFormatter(logging.Formatter):
         ]
         # One record, one line, and no commands to the terminal, whatever is in it.
         line = "  ".join(parts).translate(CONTROLS)
-        if record.exc_info and record.exc_info[1] is not None:
-            line += "\n" + "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, OpenRideError):
+            line += f"  {_text(error).translate(CONTROLS)}"
+        elif error is not None:
+            line += "\n" + "".join(traceback.format_exception(error)).rstrip()
         return line
 
 

@@ -71,9 +71,6 @@ class Metrics:
             "topic",
             "outcome",
         )
-        self.ingest_batches_total = self._counter(
-            "ingest_batches_total", "Batches dealt with, by how it went", "topic", "outcome"
-        )
         self.ingest_batch_events = self._histogram(
             "ingest_batch_events", "Events of a stored batch", BATCH_EVENTS, "topic"
         )
