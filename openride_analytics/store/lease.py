@@ -71,13 +71,13 @@ async def _acquire(clickhouse: ClickHouse) -> Lease:
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
-                generation, last_holder, free = await _last(clickhouse)
-                if last_holder == holder:
-                    return Lease(clickhouse, generation, holder)
+                generation, _, free = await _last(clickhouse)
                 if free:
                     await _claim(clickhouse, generation + 1, holder)
-                else:
-                    await asyncio.sleep(_POLL_SECONDS)
+                    generation, last_holder, _ = await _last(clickhouse)
+                    if last_holder == holder:
+                        return Lease(clickhouse, generation, holder)
+                await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         raise Retryable("clickhouse", "another process has been migrating the schema for too long") from None
 
