@@ -37,11 +37,12 @@ async def _run(args: argparse.Namespace, settings: Settings) -> int:
     rebase = args.rebase_to is not None
     replay = Replay(Options(args.files, args.rate, rebase, args.lenient), settings.kafka)
     await ensure_topics(settings)
-    begun, ended = time.monotonic(), False
+    begun = time.monotonic()
+    ended: bool | None = None
     try:
         ended = await until_signal(replay.run())
     finally:
-        if ended or replay.sent:
+        if ended is not None or replay.sent:
             skipped = f"; {replay.skipped:,} lines skipped" if replay.skipped else ""
             state = "" if ended else ", which is not all"
             seconds = time.monotonic() - begun

@@ -22,7 +22,7 @@ from openride_analytics.simulate.lag import Backlog, LagGate, Partition
 BATCH_BYTES = 64 * 1024
 OUTAGE_MS = 60_000  # how long a batch may wait for a broker that is away
 TOPIC_SECONDS = 15
-STOP_SECONDS = 10
+STOP_SECONDS = 5
 
 _hash = lru_cache(maxsize=100_000)(murmur2)
 
