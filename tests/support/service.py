@@ -1,10 +1,11 @@
-"""The service as its users run it: processes of the command line."""
+"""The service as its users run it: processes of the command line, away from the checkout and its `.env`."""
 
 import asyncio
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ def run(*arguments: str, environ: Mapping[str, str], within: float = 60) -> subp
     """Run a command to its end."""
     return subprocess.run(
         command(*arguments),
+        cwd=tempfile.gettempdir(),
         env=_environ(environ),
         capture_output=True,
         text=True,
@@ -38,7 +40,11 @@ class Process:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command(*arguments), env=_environ(environ), stdout=output, stderr=subprocess.STDOUT
+                command(*arguments),
+                cwd=log.parent,
+                env=_environ(environ),
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
 
     @property
