@@ -35,6 +35,7 @@ CONNECT_SECONDS: Final = 2.0
 _ONE_BLOCK: Final[Settings] = {
     "async_insert": 0,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "distributed_foreground_insert": 1,
     "materialized_views_ignore_errors": 0,
     "max_insert_block_size": 1 << 20,
     "min_insert_block_size_rows": 1 << 20,
