@@ -9,10 +9,11 @@ import asyncio
 import sys
 import time
 
-from openride_analytics.commands.arguments import ensure_topics, nonnegative, quiet_clients
+from openride_analytics.commands.arguments import ensure_topics, nonnegative
 from openride_analytics.settings import Settings
 from openride_analytics.simulate.interrupt import until_signal
 from openride_analytics.simulate.replay import Options, Replay
+from openride_analytics.telemetry import configure_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 when everything is sent, 1 when interrupted. Raises Invalid for a bad file or line, and Retryable."""
-    quiet_clients()
+    configure_logging("WARNING", settings.app.name, json=False)
     return asyncio.run(_run(args, settings))
 
 

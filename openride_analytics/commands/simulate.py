@@ -8,10 +8,11 @@ import asyncio
 import sys
 from datetime import datetime
 
-from openride_analytics.commands.arguments import ensure_topics, nonnegative, positive, quiet_clients
+from openride_analytics.commands.arguments import ensure_topics, nonnegative, positive
 from openride_analytics.settings import Settings
 from openride_analytics.simulate.interrupt import until_signal
 from openride_analytics.simulate.simulation import Options, Simulation
+from openride_analytics.telemetry import configure_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 at its end and when interrupted, which is how it is meant to end. Raises Retryable."""
-    quiet_clients()
+    configure_logging("WARNING", settings.app.name, json=False)
     return asyncio.run(_run(args, settings))
 
 

@@ -20,6 +20,7 @@ from openride_analytics.errors import OpenRideError
 
 OURS = "openride"
 MAX_DEPTH = 6
+REPEAT_SECONDS = 10.0
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
 # What a LogRecord has by itself; anything else came in `extra`.
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -43,9 +44,28 @@ def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO |
     root.addHandler(handler)
     root.setLevel(logging.INFO if verbose else max(ours, logging.WARNING))
     logging.getLogger(OURS).setLevel(ours)
-    # It names every broker that does not answer, every second; whoever asked says so in one line.
-    logging.getLogger("aiokafka.client").setLevel(logging.CRITICAL)
+    handler.addFilter(Seldom("aiokafka"))
     logging.captureWarnings(True)
+
+
+class Seldom(logging.Filter):
+    """Passes a message of the library `name` only when the last one of its kind is REPEAT_SECONDS ago.
+
+    aiokafka tries again by itself, and while no broker answers it says so thousands of times.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):
+            return True  # another library's
+        last = self._passed.get(record.msg)
+        if last is not None and record.created - last < REPEAT_SECONDS:
+            return False
+        self._passed[record.msg] = record.created
+        return True
 
 
 class JsonFormatter(logging.Formatter):

@@ -1,12 +1,10 @@
-"""Flags of `simulate` and `replay`, and how little the Kafka client says."""
+"""Flags of `simulate` and `replay`."""
 
 import argparse
-import logging
 
 import pytest
 
 from openride_analytics.commands import replay, simulate
-from openride_analytics.commands.arguments import REPEAT_SECONDS, _Seldom
 
 
 def parse(command: str, *flags: str) -> argparse.Namespace:
@@ -40,14 +38,3 @@ def test_a_moment_keeps_its_offset() -> None:
     assert (
         parse("simulate", "--now", "2026-11-24T08:00:00+01:00").now.isoformat() == "2026-11-24T08:00:00+01:00"
     )
-
-
-def test_the_client_repeats_itself_seldom() -> None:
-    def said(message: str, at: float) -> logging.LogRecord:
-        record = logging.LogRecord("aiokafka", logging.ERROR, "", 1, message, ("detail",), None)
-        record.created = at
-        return record
-
-    seldom = _Seldom()
-    records = [said("a %s", 0), said("a %s", 1), said("b %s", 2), said("a %s", REPEAT_SECONDS)]
-    assert [seldom.filter(record) for record in records] == [True, False, True, True]

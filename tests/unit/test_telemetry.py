@@ -14,6 +14,7 @@ import pytest
 
 from openride_analytics.settings import Secret
 from openride_analytics.telemetry import configure_logging
+from openride_analytics.telemetry.logs import REPEAT_SECONDS, Seldom
 
 Configure = Callable[..., io.StringIO]
 CANARY = "hunter2-canary"
@@ -248,3 +249,20 @@ def test_configuring_again_replaces(configure: Configure) -> None:
 def test_an_unknown_level_is_refused(configure: Configure) -> None:
     with pytest.raises(ValueError, match="LOUD"):
         configure("LOUD")
+
+
+def test_the_kafka_client_repeats_itself_seldom() -> None:
+    def said(message: str, at: float, name: str = "aiokafka.client") -> logging.LogRecord:
+        record = logging.LogRecord(name, logging.ERROR, "", 1, message, ("detail",), None)
+        record.created = at
+        return record
+
+    seldom = Seldom("aiokafka")
+    records = [said("a %s", 0), said("a %s", 1), said("b %s", 2), said("a %s", REPEAT_SECONDS)]
+    assert [seldom.filter(record) for record in records] == [True, False, True, True]
+
+
+def test_other_loggers_may_repeat_themselves() -> None:
+    record = logging.LogRecord("openride.ingest", logging.ERROR, "", 1, "again", (), None)
+    seldom = Seldom("aiokafka")
+    assert [seldom.filter(record), seldom.filter(record)] == [True, True]
