@@ -13,7 +13,7 @@ from openride_analytics.embedded.process import ServerProcess
 from openride_analytics.embedded.stack import Stack, topics_of
 from openride_analytics.settings import Settings, load
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.supervisor import Child, Restart, Spec
+from openride_analytics.supervisor import Child, Restart, Spec, until_stopping
 from openride_analytics.telemetry import configure_logging
 
 HISTORY_DAYS = 7
@@ -55,16 +55,7 @@ class _Watch:
 
     async def run(self, child: Child) -> None:
         child.ready()
-        watching = asyncio.create_task(self._stack.wait())
-        stopping = asyncio.create_task(child.stopping.wait())
-        try:
-            await asyncio.wait([watching, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
-        finally:
-            for task in (watching, stopping):
-                task.cancel()
-            await asyncio.gather(watching, stopping, return_exceptions=True)
+        await until_stopping(child, self._stack.wait())
 
 
 class _Simulation:
@@ -91,11 +82,7 @@ class _Simulation:
         await process.start(_at_once, within=10)
         child.ready()
         try:
-            ended = asyncio.create_task(process.wait())
-            stopping = asyncio.create_task(child.stopping.wait())
-            await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                ended.result()
+            await until_stopping(child, process.wait())
         finally:
             await process.stop(within=2)
 

@@ -22,7 +22,7 @@ from openride_analytics.ingest.partition import Partition, Services, State
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.supervisor import Child
+from openride_analytics.supervisor import Child, until_stopping
 from openride_analytics.telemetry import Metrics
 
 log = logging.getLogger("openride.ingest")
@@ -69,17 +69,11 @@ class Ingestion:
             services, consumer = connected
             consumer.subscribe(topics=list(self._kinds), listener=_Listener(self, services))
             child.ready()
-            polling = asyncio.create_task(self._poll(consumer, services), name="poll")
-            stopping = asyncio.create_task(child.stopping.wait(), name="stopping")
             try:
-                await asyncio.wait([polling, stopping], return_when=asyncio.FIRST_COMPLETED)
+                await until_stopping(child, self._poll(consumer, services))
                 await self.leave(STOP_SECONDS)
-                if polling.done():
-                    polling.result()
             finally:
-                for task in (polling, stopping):
-                    task.cancel()
-                await asyncio.gather(polling, stopping, return_exceptions=True)
+                await self.leave(0)  # after an error or a cancellation there is no time to finish
 
     def own(self, tps: Collection[TopicPartition], services: Services) -> None:
         """These partitions are ours from now on."""

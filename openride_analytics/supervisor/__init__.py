@@ -1,12 +1,13 @@
 """Actors kept alive: started in the order of their dependencies, restarted after a crash, stopped in reverse.
 
 `actor` says what an actor is; `restarts` how soon and how often one is started again; `life` follows one
-of them from its start to its end; `tree` holds them all.
+of them from its start to its end; `tree` holds them all; `work` is what many actors do.
 """
 
 from openride_analytics.supervisor.actor import Actor, Child, ChildStatus, Restart, Spec, State
 from openride_analytics.supervisor.restarts import Backoff, Escalated, Limit
 from openride_analytics.supervisor.tree import Supervisor
+from openride_analytics.supervisor.work import until_stopping
 
 __all__ = [
     "Actor",
@@ -19,4 +20,5 @@ __all__ = [
     "Spec",
     "State",
     "Supervisor",
+    "until_stopping",
 ]
