@@ -5,10 +5,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Never
+from typing import Any, Never
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,6 +38,25 @@ def handle_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+async def until_signal(work: Coroutine[Any, Any, None]) -> bool:
+    """Run `work` to its end, or cancel it at the first SIGINT or SIGTERM; whether it came to its end."""
+    task = asyncio.ensure_future(work)
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = True
+        task.cancel()
+
+    with handle_signals(interrupt):
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not interrupted:
+                raise
+    return not interrupted
 
 
 def exit_now(code: int) -> Never:

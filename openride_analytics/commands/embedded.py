@@ -6,16 +6,14 @@ about 5 MB or 100,000 messages of a partition in memory, nothing on disk. The ot
 
 import argparse
 import asyncio
-import signal
-from contextlib import suppress
 from pathlib import Path
 
 from openride_analytics.embedded.env_file import remove_env_file, write_env_file
 from openride_analytics.embedded.mock_cluster import LIMITS
 from openride_analytics.embedded.stack import Ports, Stack, topics_of
 from openride_analytics.settings import Settings
+from openride_analytics.signals import until_signal
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LARGEST_PORT = 65_535
 
 
@@ -34,24 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 after a signal. Raises Fatal when a server cannot start or dies. `settings` name the topics."""
-    return asyncio.run(_until_signal(args, topics_of(settings)))
-
-
-async def _until_signal(args: argparse.Namespace, topics: dict[str, int]) -> int:
-    """Serve until the first signal, which ends it in order; a second one ends this process at once."""
-    serving = asyncio.create_task(_serve(args, topics))
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        serving.cancel()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, end)
-    with suppress(asyncio.CancelledError):
-        await serving
+    asyncio.run(until_signal(_serve(args, topics_of(settings))))
     return 0
 
 

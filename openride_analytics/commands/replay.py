@@ -11,7 +11,7 @@ import time
 
 from openride_analytics.commands.arguments import ensure_topics, nonnegative
 from openride_analytics.settings import Settings
-from openride_analytics.simulate.interrupt import until_signal
+from openride_analytics.signals import until_signal
 from openride_analytics.simulate.replay import Options, Replay
 from openride_analytics.telemetry import configure_logging
 

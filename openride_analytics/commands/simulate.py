@@ -10,7 +10,7 @@ from datetime import datetime
 
 from openride_analytics.commands.arguments import ensure_topics, nonnegative, positive
 from openride_analytics.settings import Settings
-from openride_analytics.simulate.interrupt import until_signal
+from openride_analytics.signals import until_signal
 from openride_analytics.simulate.simulation import Options, Simulation
 from openride_analytics.telemetry import configure_logging
 

@@ -135,7 +135,8 @@ async def test_a_signal_ends_it_with_0_and_nothing_is_left(tmp_path: Path, numbe
         servers = command.servers
         command.process.send_signal(number)
         code, error = await command.ended()
-    assert (code, error, alive(servers), command.env_file.exists()) == (0, "", [], False)
+    said = f"{number.name}: stopping; once more exits at once\n"
+    assert (code, error, alive(servers), command.env_file.exists()) == (0, said, [], False)
 
 
 async def test_a_signal_during_the_start_leaves_nothing(tmp_path: Path) -> None:
