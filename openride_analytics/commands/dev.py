@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from openride_analytics import app
-from openride_analytics.embedded.process import ServerProcess
+from openride_analytics.embedded.process import ServerFailed, ServerProcess
 from openride_analytics.embedded.stack import Stack, topics_of
 from openride_analytics.settings import Settings, load
 from openride_analytics.store.clickhouse import ClickHouse
@@ -55,7 +55,11 @@ class _Watch:
 
     async def run(self, child: Child) -> None:
         child.ready()
-        await until_stopping(child, self._stack.wait())
+        try:
+            await until_stopping(child, self._stack.wait())
+        except ServerFailed as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)  # whole: a log line holds little of its log
+            raise
 
 
 class _Simulation:
