@@ -155,6 +155,9 @@ class Ingestion:
             for tp, partition in wanting.items():
                 if self._partitions.get(tp) is partition:  # not revoked meanwhile
                     partition.accept(fetched.get(tp, ()), await consumer.position(tp))
+            if not services.inflight.room():
+                for partition in self._partitions.values():
+                    partition.hurry()
             self._observe(consumer, services)
 
     def _halt_lost_offsets(self, error: OffsetOutOfRangeError) -> None:

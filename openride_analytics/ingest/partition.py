@@ -103,6 +103,10 @@ class Partition:
         """Take what was fetched; `position` is the offset that the fetcher comes to next."""
         self._intake.accept(records, position)
 
+    def hurry(self) -> None:
+        """There is no room for more: store what is here."""
+        self._intake.hurry()
+
     def check(self) -> None:
         """Raise what ended the task, if that was no outcome it knows."""
         if self._task.done() and not self._task.cancelled():
