@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from openride_analytics.clock import SystemClock
 from openride_analytics.ingest.audit import audit
 from openride_analytics.ingest.crash import Point
-from openride_analytics.clock import SystemClock
 from tests.support.ingestion import Rig, fresh
 from tests.support.kafka import Message, produce
 from tests.support.service import running

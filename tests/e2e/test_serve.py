@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections import Counter
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from tests.support.kafka import Broker, produce
 from tests.support.service import run, running
 from tests.support.serving import (
     START_SECONDS,
+    consuming,
     listening,
     once_each,
     ready,
@@ -28,7 +29,8 @@ from tests.support.serving import (
 
 pytestmark = pytest.mark.e2e
 
-EVENTS = 20_000
+MANY = 20_000
+SOME = 8_000
 RATE = "5000"  # a second: the replay goes on for a while
 FEW = 3_000
 GRACE_SECONDS = 8.0  # the default of SHUTDOWN_GRACE_SECONDS
@@ -52,54 +54,46 @@ def environ(ingestion_environ: dict[str, str], redis_url: str) -> dict[str, str]
     }
 
 
-@pytest.fixture(scope="module")
-def rides(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Counter[str]]:
-    """A file of rides, and how many events of each kind it has."""
-    file = tmp_path_factory.mktemp("rides") / "rides.jsonl"
-    return file, write_rides(file, EVENTS)
+async def interrupted(
+    environ: dict[str, str], database: Database, file: Path, number: signal.Signals
+) -> tuple[int, float]:
+    """Replay a file to a service that a signal ends on the way and to another after it, until all is stored.
+
+    Returns the first one's exit code and the seconds that its end took.
+    """
+    events = len(file.read_bytes().splitlines())
+    async with running("serve", environ=environ, log=file.with_name("first.log")) as first:
+        await consuming(first)
+        async with running(
+            "replay", "--rate", RATE, str(file), environ=environ, log=file.with_name("replay.log")
+        ) as replay:
+            await until_rows(database, lambda stored: stored > 0)
+            begun = time.monotonic()
+            first.send(number)
+            code = await first.ended()
+            seconds = time.monotonic() - begun
+            assert rows(database)["events_raw"] < events, "all was stored before the signal"
+            async with running("serve", environ=environ, log=file.with_name("second.log")):
+                assert await replay.ended(within=60) == 0, replay.text()
+                await until_rows(database, lambda stored: stored >= events)
+    return code, seconds
 
 
 async def test_killed_in_mid_replay_it_stores_each_event_once(
-    environ: dict[str, str],
-    clickhouse_database: Database,
-    rides: tuple[Path, Counter[str]],
-    tmp_path: Path,
+    environ: dict[str, str], clickhouse_database: Database, tmp_path: Path
 ) -> None:
-    file, kinds = rides
-    async with (
-        running("serve", environ=environ, log=tmp_path / "first.log") as first,
-        running("replay", "--rate", RATE, str(file), environ=environ, log=tmp_path / "replay.log") as replay,
-    ):
-        await until_rows(clickhouse_database, lambda stored: stored > 0)
-        first.send(signal.SIGKILL)
-        await first.ended()
-        assert replay.running, replay.text()
-        async with running("serve", environ=environ, log=tmp_path / "second.log"):
-            assert await replay.ended(within=60) == 0, replay.text()
-            await until_rows(clickhouse_database, lambda stored: stored >= EVENTS)
-            audited = run("audit", environ=environ)
+    kinds = write_rides(tmp_path / "rides.jsonl", MANY)
+    await interrupted(environ, clickhouse_database, tmp_path / "rides.jsonl", signal.SIGKILL)
+    audited = run("audit", environ=environ)
     assert (rows(clickhouse_database), audited.returncode) == (once_each(kinds), 0), audited.stdout
 
 
-async def test_told_to_stop_under_load_it_ends_within_its_grace_and_loses_nothing(
-    environ: dict[str, str],
-    clickhouse_database: Database,
-    rides: tuple[Path, Counter[str]],
-    tmp_path: Path,
+async def test_told_to_stop_under_load_it_ends_in_order_and_loses_nothing(
+    environ: dict[str, str], clickhouse_database: Database, tmp_path: Path
 ) -> None:
-    file, kinds = rides
-    async with (
-        running("serve", environ=environ, log=tmp_path / "first.log") as first,
-        running("replay", "--rate", RATE, str(file), environ=environ, log=tmp_path / "replay.log") as replay,
-    ):
-        await until_rows(clickhouse_database, lambda stored: stored > 0)
-        first.send(signal.SIGTERM)
-        code = await first.ended(within=GRACE_SECONDS)
-        assert replay.running, replay.text()
-        async with running("serve", environ=environ, log=tmp_path / "second.log"):
-            assert await replay.ended(within=60) == 0, replay.text()
-            await until_rows(clickhouse_database, lambda stored: stored >= EVENTS)
-    assert (code, rows(clickhouse_database)) == (0, once_each(kinds)), first.text()
+    kinds = write_rides(tmp_path / "rides.jsonl", SOME)
+    code, seconds = await interrupted(environ, clickhouse_database, tmp_path / "rides.jsonl", signal.SIGTERM)
+    assert (code, seconds < GRACE_SECONDS, rows(clickhouse_database)) == (0, True, once_each(kinds))
 
 
 async def test_the_same_file_again_changes_no_answer(
@@ -170,8 +164,7 @@ async def test_the_api_alone_consumes_nothing_and_a_consumer_beside_it_all(
         running("serve", "--roles", "api", environ=environ, log=tmp_path / "api.log") as first,
         running("serve", "--roles", "ingest", environ=environ, log=tmp_path / "ingest.log") as second,
     ):
-        api, ingest = await ready(first), await ready(second)
-        await eventually(lambda: ingest.metric("openride_ingest_partitions", state="running") > 0)
+        api, ingest = await ready(first), await consuming(second)
         events = [json.dumps(fresh("booking.created", seed=n)).encode() for n in range(100)]
         await produce(broker.bootstrap, environ["KAFKA_TOPIC_BOOKING"], events)
         await eventually(lambda: ingest.events("stored") == len(events))

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from openride_analytics.telemetry import Metrics
 
 from openride_analytics.clock import SystemClock
 from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.settings import Settings, Topics, load
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.migrations import migrate
+from openride_analytics.telemetry import Metrics
 from tests.support.clickhouse import Database
 from tests.support.events import example
 from tests.support.kafka import Broker, Message, create_topics, produce

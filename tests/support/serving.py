@@ -77,6 +77,15 @@ async def ready(process: Process) -> Served:
     return served
 
 
+async def consuming(process: Process) -> Served:
+    """As soon as it has partitions to store from."""
+    served = await ready(process)
+    await eventually(
+        lambda: served.metric("openride_ingest_partitions", state="running") > 0, within=START_SECONDS
+    )
+    return served
+
+
 def rows(database: Database) -> dict[str, int]:
     """Rows of `events_raw` and of each typed table; none of a table that is not there yet."""
     with database.client() as client:
@@ -98,9 +107,11 @@ async def until_rows(database: Database, check: Callable[[int], bool], *, within
 
 
 def write_rides(file: Path, count: int, *, seed: int = 1) -> Counter[str]:
-    """Write so many events of the last days, one a line; how many there are of each kind."""
+    """Write so many events of the last days, one a line, a tenth of them registrations; how many of each kind."""
     now = datetime.fromtimestamp(time.time(), UTC)
-    world = Rides(seed=seed, drivers=150, riders=1500, first_day=now.date() - timedelta(days=6))
+    world = Rides(
+        seed=seed, drivers=count // 100, riders=count // 10, first_day=now.date() - timedelta(days=6)
+    )
     told = list(islice(chain(world.prelude(), world.until(now)), count))
     assert len(told) == count, f"the simulated days have only {len(told)} events"
     file.write_bytes(b"".join(one.encode() + b"\n" for one in told))
