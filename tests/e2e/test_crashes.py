@@ -36,9 +36,11 @@ async def test_a_kill_at_any_step_neither_loses_nor_doubles(
 ) -> None:
     await _fill(rig)
     environ = {**ingestion_environ, "INGEST_BATCH_SIZE": "500", "PORT": "0"}
-    # The second time: once there is something stored, committed and remembered before it.
+    # The second time: once there is something stored, committed and remembered before it. In a backlog a commit
+    # rides on the next intent, so the last one may be the only one of its own.
+    times = 1 if point is Point.COMMITTED else 2
     async with running(
-        *SERVE, environ={**environ, "CRASH_AT": f"{point}:2"}, log=tmp_path / "first.log"
+        *SERVE, environ={**environ, "CRASH_AT": f"{point}:{times}"}, log=tmp_path / "first.log"
     ) as first:
         assert await first.ended(within=60) == -9, first.text()
     async with running(*SERVE, environ=environ, log=tmp_path / "second.log"):
