@@ -25,7 +25,7 @@ from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.supervisor import Child, until_stopping
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, cpu_time
 
 log = logging.getLogger("openride.ingest")
 
@@ -173,9 +173,10 @@ class Ingestion:
         wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
         async with asyncio.timeout(self._settings.ingest.stall_seconds):
             fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
-        for tp, records in fetched.items():
-            if self._partitions.get(tp) is wanting[tp]:  # not revoked meanwhile
-                wanting[tp].accept(records)
+        with cpu_time(self._metrics.ingest_cpu_seconds_total.labels("decode")):
+            for tp, records in fetched.items():
+                if self._partitions.get(tp) is wanting[tp]:  # not revoked meanwhile
+                    wanting[tp].accept(records)
         for topic in self._topics:
             if any(partition.tp in fetched for partition in topic.partitions.values()):
                 topic.look()
