@@ -1,14 +1,22 @@
 """What ingestion asks of ClickHouse."""
 
+from typing import Final
+
 import numpy as np
 
 from openride_analytics.ingest.batch import Batch, Place
 from openride_analytics.ingest.duplicates import Folds
+from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
 INSERT_SECONDS = 60.0
 QUERY_SECONDS = 30.0
+
+# Rows for a column of another type would be converted or refused, and neither is what they deserve.
+_TYPES: Final = {
+    kind: {column.name: column.type for column in (*COMMON, *typed)} for kind, typed in LANDING.items()
+}
 
 
 class Warehouse:
@@ -20,10 +28,11 @@ class Warehouse:
     async def insert(self, batch: Batch, token: str) -> None:
         """One batch as one block. Repeating it with the same token changes nothing.
 
-        Raises Retryable (Ambiguous where it may have been stored), DataRefused.
+        Raises Retryable (Ambiguous where it may have been stored), SchemaDrift, DataRefused.
         """
+        kind = batch.place.kind
         await self._clickhouse.insert(
-            f"landing_{batch.place.kind}", batch.columns(), token=token, timeout=INSERT_SECONDS
+            f"landing_{kind}", batch.columns(), token=token, timeout=INSERT_SECONDS, types=_TYPES[kind]
         )
 
     async def recent_ids(self, place: Place, before: int, most: int) -> Folds:
