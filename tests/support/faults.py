@@ -1,0 +1,133 @@
+"""What the tests of faults share: ingestion behind proxies, and what can be seen of it from outside."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from aiokafka import ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+
+from openride_analytics.api import Health
+from openride_analytics.api.health import Check
+from openride_analytics.ingest.consumer import Ingestion
+from openride_analytics.ingest.partition import Partition, State
+from openride_analytics.settings import Settings
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.api import resources
+from tests.support.eventually import eventually
+from tests.support.ingestion import LIMIT_SECONDS, Rig, fresh
+from tests.support.kafka import Message, produce, read_all
+from tests.support.proxy import Proxy
+
+
+@dataclass(frozen=True)
+class Line:
+    """Ingestion whose way to each server leads through a proxy; the rig itself goes around them."""
+
+    rig: Rig
+    kafka: Proxy
+    proxy: Proxy
+    settings: Settings
+    clickhouse: ClickHouse
+
+    @asynccontextmanager
+    async def ingesting(self) -> AsyncIterator[Ingestion]:
+        """The actor at work."""
+        async with self.rig.ingesting(self.settings, self.clickhouse) as actor:
+            yield actor
+
+
+def booking_events(count: int) -> list[dict[str, Any]]:
+    """Different bookings: of all kinds of events these fill most tables."""
+    return [fresh("booking.created", seed=n, event_id=str(uuid4())) for n in range(count)]
+
+
+async def send_bookings(rig: Rig, count: int, *, partition: int = 0) -> None:
+    """Into one partition, so that they come in order."""
+    values = [json.dumps(event).encode() for event in booking_events(count)]
+    await produce(rig.bootstrap, rig.topics.booking, values, partition=partition)
+
+
+async def send_bad(rig: Rig, count: int, *, partition: int = 0) -> None:
+    """Messages that can never be stored, among the bookings."""
+    await produce(rig.bootstrap, rig.topics.booking, [Message(b"not json")] * count, partition=partition)
+
+
+async def trap(rig: Rig) -> None:
+    """A view at the end of the bookings' chain, into the table `trapped`, that throws while it is set to."""
+    await rig.clickhouse.execute("CREATE TABLE trap_set (n UInt8) ENGINE = Memory")
+    await rig.clickhouse.execute(
+        "CREATE TABLE trapped (booking_id UUID) ENGINE = MergeTree ORDER BY booking_id "
+        "SETTINGS non_replicated_deduplication_window = 10000"
+    )
+    await rig.clickhouse.execute(
+        "CREATE MATERIALIZED VIEW mv_trapped TO trapped AS "
+        "SELECT booking_id FROM booking_events WHERE NOT throwIf((SELECT count() FROM trap_set) > 0)"
+    )
+
+
+async def set_trap(rig: Rig, throws: bool) -> None:
+    """Whether the view throws from now on."""
+    await rig.clickhouse.execute("INSERT INTO trap_set SELECT 1" if throws else "TRUNCATE TABLE trap_set")
+
+
+async def partition_of(actor: Ingestion, topic: str, number: int = 0) -> Partition:
+    """The partition, once the actor owns it."""
+
+    def found() -> list[Partition]:
+        return [p for p in actor.partitions if (p.tp.topic, p.tp.partition) == (topic, number)]
+
+    await eventually(lambda: bool(found()), within=LIMIT_SECONDS)
+    return found()[0]
+
+
+async def until(partition: Partition, *states: State) -> None:
+    """Wait for one of these states."""
+    await eventually(lambda: partition.state in states, within=LIMIT_SECONDS)
+
+
+async def dead_letters(rig: Rig, count: int = 0) -> list[ConsumerRecord]:
+    """What lies in the dead-letter topic, once there are at least so many."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while len(found := await read_all(rig.bootstrap, rig.topics.dlq)) < count:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def committed(rig: Rig, topic: str, number: int = 0) -> int | None:
+    """The group's offset of a partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
+    await admin.start()
+    try:
+        offsets = await admin.list_consumer_group_offsets(rig.settings.kafka.group_id)
+    finally:
+        await admin.close()
+    found = {(tp.topic, tp.partition): metadata.offset for tp, metadata in offsets.items()}
+    return found.get((topic, number))
+
+
+async def until_committed(rig: Rig, offset: int, topic: str, number: int = 0) -> None:
+    """Wait until the group has come so far."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while await committed(rig, topic, number) != offset:
+            await asyncio.sleep(0.05)
+
+
+async def readiness(line: Line, actor: Ingestion) -> dict[str, Check]:
+    """What /health/ready says of each thing that it looks at."""
+    chosen = line.settings
+    environ = {
+        "CLICKHOUSE_PORT": str(chosen.clickhouse.port),
+        "CLICKHOUSE_DATABASE": chosen.clickhouse.database,
+        "KAFKA_BOOTSTRAP_SERVERS": chosen.kafka.bootstrap_servers,
+    }
+    async with resources(environ) as given:
+        health = Health(given, children=list, partitions=lambda: actor.partitions)
+        try:
+            return {check.name: check for check in (await health.report()).checks}
+        finally:
+            await health.close()
