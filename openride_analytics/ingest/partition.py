@@ -184,6 +184,7 @@ class Partition:
                 "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
             )
         await self._insert(batch, intent)
+        self._services.crash.reach(Point.INSERTED)
         await self._finish(draft, batch)
 
     async def _store(self, draft: Draft) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from openride_analytics.api import Health
 from openride_analytics.api.health import Check
@@ -18,7 +19,7 @@ from openride_analytics.ingest.partition import Partition, State
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import resources
-from tests.support.eventually import eventually
+from tests.support.eventually import eventually, poll
 from tests.support.ingestion import LIMIT_SECONDS, Rig, fresh
 from tests.support.kafka import Message, produce, read_all
 from tests.support.proxy import Proxy
@@ -90,6 +91,17 @@ async def until(partition: Partition, *states: State) -> None:
     await eventually(lambda: partition.state in states, within=LIMIT_SECONDS)
 
 
+@asynccontextmanager
+async def administering(rig: Rig) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An operator's client of the broker."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
 async def dead_letters(rig: Rig, count: int = 0) -> list[ConsumerRecord]:
     """What lies in the dead-letter topic, once there are at least so many."""
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -99,22 +111,25 @@ async def dead_letters(rig: Rig, count: int = 0) -> list[ConsumerRecord]:
 
 
 async def committed(rig: Rig, topic: str, number: int = 0) -> int | None:
-    """The group's offset of a partition."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
-    await admin.start()
-    try:
-        offsets = await admin.list_consumer_group_offsets(rig.settings.kafka.group_id)
-    finally:
-        await admin.close()
+    """The group's offset of a partition; None before its first commit."""
+    async with administering(rig) as admin:
+        try:
+            offsets = await admin.list_consumer_group_offsets(rig.settings.kafka.group_id)
+        except GroupCoordinatorNotAvailableError:  # no group has committed anything on this broker yet
+            return None
     found = {(tp.topic, tp.partition): metadata.offset for tp, metadata in offsets.items()}
     return found.get((topic, number))
 
 
 async def until_committed(rig: Rig, offset: int, topic: str, number: int = 0) -> None:
     """Wait until the group has come so far."""
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while await committed(rig, topic, number) != offset:
-            await asyncio.sleep(0.05)
+
+    async def reached() -> bool:
+        with suppress(KafkaError):  # it may be away
+            return await committed(rig, topic, number) == offset
+        return False
+
+    await poll(reached, within=LIMIT_SECONDS)
 
 
 async def readiness(line: Line, actor: Ingestion) -> dict[str, Check]:

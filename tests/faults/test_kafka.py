@@ -1,0 +1,115 @@
+"""Kafka is away, forgets, or gives the partitions to others: what was being stored is stored once."""
+
+import asyncio
+import time
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+
+from openride_analytics import kafka
+from openride_analytics.ingest import offsets
+from openride_analytics.ingest.partition import State
+from tests.support.auditing import differences
+from tests.support.durations import lasting
+from tests.support.eventually import eventually
+from tests.support.faults import (
+    Line,
+    administering,
+    committed,
+    partition_of,
+    readiness,
+    send_bookings,
+    until,
+    until_committed,
+)
+from tests.support.ingestion import Rig
+from tests.support.kafka import KafkaBroker
+from tests.support.proxy import Fault
+
+pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
+
+OFFSET_COMMIT = b"\x00\x08\x00\x03"  # the request's kind and version
+
+
+async def test_a_broker_that_comes_back_is_consumed_from_again(rig: Rig, kafka_broker: KafkaBroker) -> None:
+    """Fault 18: stopped for a while in the middle of a backlog; the consumer is the same afterwards."""
+    topic = rig.topics.booking
+    await send_bookings(rig, 5_000)
+    async with rig.ingesting():
+        await rig.until_stored(1)
+        await asyncio.to_thread(kafka_broker.stop)
+        try:
+            await asyncio.sleep(lasting(60))
+        finally:
+            await asyncio.to_thread(kafka_broker.start)
+        await send_bookings(rig, 500)
+        await until_committed(rig, 5_500, topic)
+    assert await differences(rig.settings, rig.clickhouse) == []
+    assert await rig.count("events_raw") == 5_500
+
+
+async def test_a_hung_broker_is_waited_for(rig: Rig, kafka_broker: KafkaBroker) -> None:
+    """Fault 18, the other way to be away: connections stay open and nothing is answered."""
+    await send_bookings(rig, 5_000)
+    async with rig.ingesting():
+        await rig.until_stored(1)
+        kafka_broker.pause()
+        try:
+            await asyncio.sleep(lasting(60))
+        finally:
+            kafka_broker.resume()
+        await until_committed(rig, 5_000, rig.topics.booking)
+    assert await differences(rig.settings, rig.clickhouse) == []
+    assert await rig.count("events_raw") == 5_000
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.LOSE_ANSWER, Fault.HANG])
+async def test_a_commit_that_fails_is_repeated(
+    line: Line, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    """Fault 20: commits are cut off, or made and not acknowledged, or swallowed."""
+    monkeypatch.setattr(kafka, "REQUEST_TIMEOUT_MS", int(1_000 * lasting(10, least=1)))
+    monkeypatch.setattr(offsets, "REQUEST_SECONDS", lasting(10, least=1))
+    await send_bookings(line.rig, 2_000)
+    async with line.ingesting():
+        await line.rig.until_stored(1)
+        line.kafka.arm(fault, on=OFFSET_COMMIT)
+        await eventually(lambda: line.kafka.struck > 0)
+        line.kafka.mend()
+        await until_committed(line.rig, 2_000, line.rig.topics.booking)
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert await line.rig.count("events_raw") == 2_000
+
+
+async def test_messages_that_kafka_has_deleted_halt_their_partition(line: Line) -> None:
+    """Fault 21: what was to be read next is gone; no silent jump, and the other partitions go on."""
+    topic = line.rig.topics.booking
+    await send_bookings(line.rig, 500)
+    async with line.ingesting():
+        await until_committed(line.rig, 500, topic)
+    await send_bookings(line.rig, 500)
+    async with administering(line.rig) as admin:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(800)})
+    async with line.ingesting() as actor:
+        await until(await partition_of(actor, topic), State.HALTED)
+        await send_bookings(line.rig, 500, partition=1)
+        await until_committed(line.rig, 500, topic, 1)
+        said = (await readiness(line, actor))["partitions"].detail
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert f"{topic}/0 halted: offset 500 is no longer in Kafka" in said
+    assert (await committed(line.rig, topic), await line.rig.count("events_raw")) == (500, 1_000)
+
+
+async def test_after_a_blocked_loop_it_joins_the_group_again(line: Line) -> None:
+    """Fault 23: nothing runs for longer than the session; the group has given the partitions away."""
+    topic, session = line.rig.topics.booking, line.settings.kafka.session_timeout_ms / 1000
+    await send_bookings(line.rig, 5_000)
+    async with line.ingesting() as actor:
+        before = await partition_of(actor, topic)
+        await line.rig.until_stored(1)
+        asyncio.get_running_loop().call_soon(time.sleep, lasting(40, least=2 * session))
+        await until_committed(line.rig, 5_000, topic)
+        after = await partition_of(actor, topic)
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert (after is before, await line.rig.count("events_raw")) == (False, 5_000)
