@@ -4,11 +4,11 @@ import asyncio
 import time
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from openride_analytics import kafka
-from openride_analytics.ingest import offsets
+from openride_analytics.ingest import consumer, offsets
 from openride_analytics.ingest.partition import State
 from tests.support.auditing import differences
 from tests.support.durations import lasting
@@ -17,19 +17,32 @@ from tests.support.faults import (
     Line,
     administering,
     committed,
+    limited,
     partition_of,
     readiness,
     send_bookings,
+    send_everywhere,
     until,
     until_committed,
 )
-from tests.support.ingestion import Rig
+from tests.support.ingestion import LIMIT_SECONDS, Rig
 from tests.support.kafka import KafkaBroker
 from tests.support.proxy import Fault
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
 OFFSET_COMMIT = b"\x00\x08\x00\x03"  # the request's kind and version
+
+
+async def rebalance(line: Line) -> None:
+    """Somebody joins the group, and leaves it."""
+    other = AIOKafkaConsumer(
+        line.rig.topics.booking,
+        bootstrap_servers=line.rig.bootstrap,
+        group_id=line.settings.kafka.group_id,
+    )
+    await other.start()
+    await other.stop()
 
 
 async def test_a_broker_that_comes_back_is_consumed_from_again(rig: Rig, kafka_broker: KafkaBroker) -> None:
@@ -82,6 +95,39 @@ async def test_a_commit_that_fails_is_repeated(
     assert await line.rig.count("events_raw") == 2_000
 
 
+async def test_a_group_that_never_committed_may_be_rebalanced(line: Line) -> None:
+    """Fault 20: the client asks for an offset of a partition that comes back to us, and there is none."""
+    topic = line.rig.topics.booking
+    async with line.ingesting() as actor:
+        for _ in range(5):
+            await until(await partition_of(actor, topic), State.RUNNING)
+            await rebalance(line)
+        await send_bookings(line.rig, 500)
+        await until_committed(line.rig, 500, topic)
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert await line.rig.count("events_raw") == 500
+
+
+async def test_what_is_fetched_during_a_rebalance_is_not_lost(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 20: a fetch is asked for before a partition is given away, and answered when it has come back."""
+    monkeypatch.setattr(consumer, "POLL_MS", 3_000)
+    topic = line.rig.topics.booking
+    await send_everywhere(line.rig)
+    async with line.ingesting() as actor:
+        await line.rig.until_stored(18)
+        before = await partition_of(actor, topic)
+        await rebalance(line)
+        await eventually(lambda: before not in actor.partitions)
+        await until(await partition_of(actor, topic), State.RUNNING)
+        await send_bookings(line.rig, 500)
+        await send_bookings(line.rig, 500)
+        await until_committed(line.rig, 1_001, topic)
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert await line.rig.count("events_raw") == 1_018
+
+
 async def test_messages_that_kafka_has_deleted_halt_their_partition(line: Line) -> None:
     """Fault 21: what was to be read next is gone; no silent jump, and the other partitions go on."""
     topic = line.rig.topics.booking
@@ -99,6 +145,25 @@ async def test_messages_that_kafka_has_deleted_halt_their_partition(line: Line) 
     assert await differences(line.rig.settings, line.rig.clickhouse) == []
     assert f"{topic}/0 halted: offset 500 is no longer in Kafka" in said
     assert (await committed(line.rig, topic), await line.rig.count("events_raw")) == (500, 1_000)
+
+
+async def test_an_announced_insert_whose_messages_are_gone_halts_its_partition(
+    line: Line, attempts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 21: they cannot be repeated, and nobody may take that for done."""
+    topic = line.rig.topics.booking
+    await send_bookings(line.rig, 500)
+    async with limited("readonly", 1)(line.rig, monkeypatch), line.ingesting():
+        await eventually(lambda: len(attempts) > 0)
+    async with administering(line.rig) as admin:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(500)})
+    async with line.ingesting() as actor:
+        partition = await partition_of(actor, topic)
+        await until(partition, State.HALTED, State.LOST)
+        await asyncio.wait([partition._task], timeout=LIMIT_SECONDS)
+        said = (await readiness(line, actor))["partitions"].detail
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert f"{topic}/0 halted: offset 0 is no longer in Kafka" in said
 
 
 async def test_after_a_blocked_loop_it_joins_the_group_again(line: Line) -> None:

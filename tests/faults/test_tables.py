@@ -8,14 +8,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from openride_analytics.ingest.partition import State
-from openride_analytics.store import clickhouse as store
 from tests.support.auditing import differences
 from tests.support.durations import lasting
 from tests.support.eventually import eventually
 from tests.support.faults import (
+    Hindrance,
     Line,
     committed,
     dead_letters,
+    limited,
     partition_of,
     readiness,
     send_bookings,
@@ -27,8 +28,6 @@ from tests.support.faults import (
 from tests.support.ingestion import Rig
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
-
-Hindrance = Callable[[Rig, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
 
 
 async def test_a_view_that_throws_twice_is_filled_in_the_end(line: Line, attempts: list[str]) -> None:
@@ -70,18 +69,6 @@ async def too_many_parts(rig: Rig, _: pytest.MonkeyPatch) -> AsyncIterator[None]
         "ALTER TABLE booking_events RESET SETTING parts_to_throw_insert, parts_to_delay_insert"
     )
     await rig.clickhouse.execute("SYSTEM START MERGES booking_events")
-
-
-def limited(name: str, value: int) -> Hindrance:
-    """A setting that each insert gets, as if from its user's profile."""
-
-    @asynccontextmanager
-    async def hindrance(_: Rig, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-        with monkeypatch.context() as patched:
-            patched.setattr(store, "_ONE_BLOCK", {**store._ONE_BLOCK, name: value})
-            yield
-
-    return hindrance
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
@@ -16,13 +17,20 @@ from openride_analytics.api import Health
 from openride_analytics.api.health import Check
 from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.ingest.partition import Partition, State
+from openride_analytics.schema.events import EVENT_TYPES
 from openride_analytics.settings import Settings
+from openride_analytics.store import clickhouse as store
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import resources
 from tests.support.eventually import eventually, poll
 from tests.support.ingestion import LIMIT_SECONDS, Rig, fresh
 from tests.support.kafka import Message, produce, read_all
 from tests.support.proxy import Proxy
+
+# What `create_topics` makes.
+PARTITIONS = 3
+
+Hindrance = Callable[[Rig, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,30 @@ async def send_bookings(rig: Rig, count: int, *, partition: int = 0) -> None:
     await produce(rig.bootstrap, rig.topics.booking, values, partition=partition)
 
 
+async def send_everywhere(rig: Rig) -> None:
+    """One message into each partition of each topic."""
+    types = {kind: name for name, (kind, _) in EVENT_TYPES.items()}
+    for kind, topic in rig.topics.events().items():
+        for number in range(PARTITIONS):
+            value = json.dumps(fresh(types[kind], seed=number)).encode()
+            await produce(rig.bootstrap, topic, [value], partition=number)
+
+
 async def send_bad(rig: Rig, count: int, *, partition: int = 0) -> None:
     """Messages that can never be stored, among the bookings."""
     await produce(rig.bootstrap, rig.topics.booking, [Message(b"not json")] * count, partition=partition)
+
+
+def limited(name: str, value: int) -> Hindrance:
+    """A setting that each insert gets, as if from its user's profile."""
+
+    @asynccontextmanager
+    async def hindrance(_: Rig, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "_ONE_BLOCK", {**store._ONE_BLOCK, name: value})
+            yield
+
+    return hindrance
 
 
 async def trap(rig: Rig) -> None:
