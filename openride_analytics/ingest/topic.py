@@ -107,7 +107,9 @@ class Topic:
         try:
             await self._recover()
             while (drafts := await self._intake.take()) is not None:
-                await self._store(drafts)
+                if drafts:
+                    await self._store(drafts)
+                await self._halt_tripped()
             await self._commit()
         except PartitionLost:
             self._move(State.LOST)
@@ -198,9 +200,13 @@ class Topic:
         finally:
             self._services.inflight.bytes -= sum(draft.size for draft in drafts)
         self._count("duplicate", batch.duplicates)
-        tripped = [p for p in self.partitions.values() if p.tripped and p.draft is None]
-        # In a backlog the commit rides on the next intent.
-        if tripped or not self._intake.due:
+        if not self._intake.due:  # in a backlog the commit rides on the next intent
+            await self._commit()
+
+    async def _halt_tripped(self) -> None:
+        """What came before too many bad messages is stored and committed first."""
+        tripped = [partition for partition in self.partitions.values() if partition.spent]
+        if tripped:
             await self._commit()
         for partition in tripped:
             partition.halt(partition.tripped or "")
