@@ -178,6 +178,14 @@ class Topic:
             log.warning(
                 "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
             )
+        if batch.rows < intent.rows and not await self._is_partly_stored(batch):
+            for number in numbers:
+                self.partitions[number].halt(
+                    f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
+                    f"{intent.rows} rows Kafka has {batch.rows}: if the others are given up, set the group's "
+                    f"offset to {intent.end(number) + 1}"
+                )
+            return
         mine = batch.of(numbers)
         try:
             await self._insert(batch, intent)
@@ -250,6 +258,8 @@ class Topic:
         return False
 
     async def _insert(self, batch: Batch, intent: Intent) -> None:
+        if not batch.rows:
+            return
         name = intent.token(self._services.settings.app.env, batch.source.topic)
         begun = self._services.clock.monotonic()
         await self._retry(lambda: self._services.warehouse.insert(batch, name))
