@@ -21,6 +21,7 @@ fault                                                    test
 18  broker away                                          test_kafka
 20  a commit fails                                       test_kafka
 21  messages deleted before they were read               test_kafka
+22  a topic made again                                   test_kafka
 23  event loop blocked                                   test_kafka
 24  recovery fails                                       test_recovery
 """

@@ -10,6 +10,7 @@ from aiokafka.admin import RecordsToDelete
 from openride_analytics import kafka
 from openride_analytics.ingest import consumer, offsets
 from openride_analytics.ingest.partition import State
+from openride_analytics.settings import load
 from tests.support.auditing import differences
 from tests.support.durations import lasting
 from tests.support.eventually import eventually
@@ -26,7 +27,7 @@ from tests.support.faults import (
     until_committed,
 )
 from tests.support.ingestion import Rig
-from tests.support.kafka import KafkaBroker
+from tests.support.kafka import KafkaBroker, create_topics
 from tests.support.proxy import Fault
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -147,22 +148,68 @@ async def test_messages_that_kafka_has_deleted_halt_their_partition(line: Line) 
     assert (await committed(line.rig, topic), await line.rig.count("events_raw")) == (500, 1_000)
 
 
-async def test_an_announced_insert_whose_messages_are_gone_halts_its_partition(
+async def test_an_insert_that_was_begun_and_cannot_be_repeated_halts_its_partition(
     line: Line, attempts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 21: they cannot be repeated, and nobody may take that for done."""
+    """Fault 21: its messages are neither stored nor in Kafka, and nobody may take that for done."""
     topic = line.rig.topics.booking
     await send_bookings(line.rig, 500)
     async with limited("readonly", 1)(line.rig, monkeypatch), line.ingesting():
         await eventually(lambda: len(attempts) > 0)
     async with administering(line.rig) as admin:
-        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(500)})
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(300)})
     async with line.ingesting() as actor:
-        partition = await partition_of(actor, topic)
-        await until(partition, State.HALTED, State.LOST)
+        await until(await partition_of(actor, topic), State.HALTED)
         said = (await readiness(line, actor))["partitions"].detail
     assert await differences(line.rig.settings, line.rig.clickhouse) == []
-    assert f"{topic}/0 halted: offset 0 is no longer in Kafka" in said
+    assert f"{topic}/0 halted: an insert up to offset 499 was begun" in said
+    assert (await committed(line.rig, topic), await line.rig.count("events_raw")) == (0, 0)
+
+
+async def test_an_insert_that_was_done_is_committed_though_its_messages_are_gone(
+    line: Line, attempts: list[str]
+) -> None:
+    """Fault 21: what arrived stays, and the partition goes on after it."""
+    topic = line.rig.topics.booking
+    await send_bookings(line.rig, 500)
+    line.proxy.arm(Fault.LOSE_ANSWER, after=10_000, on=b"INSERT INTO")
+    async with line.ingesting():
+        await eventually(lambda: line.proxy.struck > 0)
+    line.proxy.mend()
+    async with administering(line.rig) as admin:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(500)})
+    async with line.ingesting():
+        await send_bookings(line.rig, 500)
+        await until_committed(line.rig, 1_000, topic)
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert await line.rig.count("events_raw") == 1_000
+
+
+async def test_a_topic_made_again_is_not_taken_for_the_old_one(
+    line: Line, ingestion_environ: dict[str, str]
+) -> None:
+    """Fault 22: offsets begin again at 0, and the tokens of the old ones are known: a new epoch is needed."""
+    topic = line.rig.topics.booking
+    await send_bookings(line.rig, 500)
+    async with line.ingesting():
+        await until_committed(line.rig, 500, topic)
+    async with administering(line.rig) as admin:
+        await admin.delete_topics([topic])
+    await create_topics(line.rig.bootstrap, [topic])
+    await send_bookings(line.rig, 500)
+    async with line.ingesting() as actor:
+        await until(await partition_of(actor, topic), State.HALTED)
+        said = (await readiness(line, actor))["partitions"].detail
+    held = await line.rig.count("events_raw")
+    newer = load(ingestion_environ | {"KAFKA_TOPIC_EPOCH": "newer"})
+    async with line.rig.ingesting(newer):
+        await until_committed(line.rig, 500, topic)
+    assert await differences(newer, line.rig.clickhouse) == []
+    assert ("set another KAFKA_TOPIC_EPOCH" in said, held, await line.rig.count("events_raw")) == (
+        True,
+        500,
+        1_000,
+    )
 
 
 async def test_after_a_blocked_loop_it_joins_the_group_again(line: Line) -> None:
