@@ -1,7 +1,8 @@
 """Kafka is away, forgets, or gives the partitions to others: what was being stored is stored once."""
 
 import asyncio
-import time
+import signal
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,7 +14,7 @@ from openride_analytics.ingest.partition import State
 from openride_analytics.settings import load
 from tests.support.auditing import differences
 from tests.support.durations import lasting
-from tests.support.eventually import eventually
+from tests.support.eventually import eventually, poll
 from tests.support.faults import (
     Line,
     administering,
@@ -29,6 +30,7 @@ from tests.support.faults import (
 from tests.support.ingestion import Rig
 from tests.support.kafka import KafkaBroker, create_topics
 from tests.support.proxy import Fault
+from tests.support.service import running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
@@ -212,15 +214,31 @@ async def test_a_topic_made_again_is_not_taken_for_the_old_one(
     )
 
 
-async def test_after_a_blocked_loop_it_joins_the_group_again(line: Line) -> None:
-    """Fault 23: nothing runs for longer than the session; the group has given the partitions away."""
-    topic, session = line.rig.topics.booking, line.settings.kafka.session_timeout_ms / 1000
-    await send_bookings(line.rig, 5_000)
-    async with line.ingesting() as actor:
-        before = await partition_of(actor, topic)
-        await line.rig.until_stored(1)
-        asyncio.get_running_loop().call_soon(time.sleep, lasting(40, least=2 * session))
-        await until_committed(line.rig, 5_000, topic)
-        after = await partition_of(actor, topic)
-    assert await differences(line.rig.settings, line.rig.clickhouse) == []
-    assert (after is before, await line.rig.count("events_raw")) == (False, 5_000)
+async def test_after_a_pause_longer_than_its_session_it_joins_the_group_again(
+    rig: Rig, ingestion_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Fault 23: nothing of the process runs, as when its event loop is blocked; the group gives it up."""
+
+    async def given_up() -> bool:
+        async with administering(rig) as admin:
+            ((described,),) = [
+                answer.groups
+                for answer in await admin.describe_consumer_groups([rig.settings.kafka.group_id])
+            ]
+        return bool(described[2] == "Empty")
+
+    await send_bookings(rig, 5_000)
+    async with running(
+        "serve", "--roles", "ingest", environ=ingestion_environ, log=tmp_path / "serve.log"
+    ) as process:
+        await rig.until_stored(1)
+        process.send(signal.SIGSTOP)
+        try:
+            await poll(given_up)
+            await asyncio.sleep(lasting(40))
+        finally:
+            process.send(signal.SIGCONT)
+        await until_committed(rig, 5_000, rig.topics.booking)
+        lives = process.running
+    assert await differences(rig.settings, rig.clickhouse) == []
+    assert (lives, await rig.count("events_raw")) == (True, 5_000)
