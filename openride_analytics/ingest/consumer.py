@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from openride_analytics import kafka
 from openride_analytics.clock import Clock, wait
@@ -160,6 +160,8 @@ class Ingestion:
                 topic.check()
             try:
                 await self._fetch(consumer)
+            except NoOffsetForPartitionError:
+                continue  # it was given to us within the call; its recovery has yet to say where it begins
             except OffsetOutOfRangeError as error:
                 self._halt_lost_offsets(error)
             if not services.inflight.room():
@@ -175,8 +177,11 @@ class Ingestion:
             fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
         with cpu_time(self._metrics.ingest_cpu_seconds_total.labels("decode")):
             for tp, records in fetched.items():
-                if self._partitions.get(tp) is wanting[tp]:  # not revoked meanwhile
-                    wanting[tp].accept(records)
+                # A rebalance within the call may have taken it, or given it anew: then what was fetched since that
+                # one runs is its own, and will not be fetched again.
+                partition = self._partitions.get(tp)
+                if partition is not None and (partition is wanting[tp] or partition.state is State.RUNNING):
+                    partition.accept(records)
         for topic in self._topics:
             if any(partition.tp in fetched for partition in topic.partitions.values()):
                 topic.look()

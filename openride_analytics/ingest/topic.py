@@ -107,7 +107,9 @@ class Topic:
         try:
             await self._recover()
             while (drafts := await self._intake.take()) is not None:
-                await self._store(drafts)
+                if drafts:
+                    await self._store(drafts)
+                await self._halt_tripped()
             await self._commit()
         except PartitionLost:
             self._move(State.LOST)
@@ -176,12 +178,21 @@ class Topic:
             log.warning(
                 "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
             )
+        if batch.rows < intent.rows and not await self._is_partly_stored(batch):
+            for number in numbers:
+                self.partitions[number].halt(
+                    f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
+                    f"{intent.rows} rows Kafka has {batch.rows}: if the others are given up, set the group's "
+                    f"offset to {intent.end(number) + 1}"
+                )
+            return
         mine = batch.of(numbers)
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
             await self._narrow_down(batch, [mine], error)
         else:
+            self._services.crash.reach(Point.INSERTED)
             self._advance(mine)
 
     async def _store(self, drafts: Sequence[Draft]) -> None:
@@ -197,9 +208,13 @@ class Topic:
         finally:
             self._services.inflight.bytes -= sum(draft.size for draft in drafts)
         self._count("duplicate", batch.duplicates)
-        tripped = [p for p in self.partitions.values() if p.tripped and p.draft is None]
-        # In a backlog the commit rides on the next intent.
-        if tripped or not self._intake.due:
+        if not self._intake.due:  # in a backlog the commit rides on the next intent
+            await self._commit()
+
+    async def _halt_tripped(self) -> None:
+        """What came before too many bad messages is stored and committed first."""
+        tripped = [partition for partition in self.partitions.values() if partition.spent]
+        if tripped:
             await self._commit()
         for partition in tripped:
             partition.halt(partition.tripped or "")
@@ -243,6 +258,8 @@ class Topic:
         return False
 
     async def _insert(self, batch: Batch, intent: Intent) -> None:
+        if not batch.rows:
+            return
         name = intent.token(self._services.settings.app.env, batch.source.topic)
         begun = self._services.clock.monotonic()
         await self._retry(lambda: self._services.warehouse.insert(batch, name))
