@@ -178,7 +178,7 @@ class Topic:
             log.warning(
                 "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
             )
-        if batch.rows < intent.rows and not await self._is_partly_stored(batch):
+        if batch.rows < intent.rows and not await self._is_partly_stored(source, batch.spans):
             for number in numbers:
                 self.partitions[number].halt(
                     f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
@@ -237,8 +237,9 @@ class Topic:
 
     async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
         """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
-        if await self._is_partly_stored(refused):
-            for span in (span for part in parts or [refused] for span in part.spans):
+        spans = [span for part in parts or [refused] for span in part.spans]
+        if await self._is_partly_stored(refused.source, spans):
+            for span in spans:
                 self.partitions[span.partition].halt(
                     f"ClickHouse refuses rows among offsets that are partly stored: {error}"
                 )
@@ -247,13 +248,13 @@ class Topic:
             await self._bury([DeadLetter(refused.shares[0].records[0], rejected)])
             self._advance(refused)
         else:
-            await self._commit(withdraw=[span.partition for part in parts for span in part.spans])
+            await self._commit(withdraw=[span.partition for span in spans])
             for part in parts:
                 await self._announce(part)
 
-    async def _is_partly_stored(self, batch: Batch) -> bool:
-        for span in batch.spans:
-            if await self._retry(partial(self._services.warehouse.holds, batch.source, span)):
+    async def _is_partly_stored(self, source: Source, spans: Collection[Span]) -> bool:
+        for span in spans:
+            if await self._retry(partial(self._services.warehouse.holds, source, span)):
                 return True
         return False
 
