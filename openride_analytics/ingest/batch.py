@@ -56,10 +56,10 @@ class Draft:
     outcomes: list[Event | Rejected] = field(default_factory=list)
     size: int = 0
 
-    def add(self, record: ConsumerRecord, outcome: Event | Rejected, size: int) -> None:
-        """Take the next record, `size` bytes large."""
-        self.records.append(record)
-        self.outcomes.append(outcome)
+    def add(self, records: Sequence[ConsumerRecord], outcomes: Sequence[Event | Rejected], size: int) -> None:
+        """Take the next records, `size` bytes in memory, and what each of them is."""
+        self.records.extend(records)
+        self.outcomes.extend(outcomes)
         self.size += size
 
     @property

@@ -167,8 +167,7 @@ class Topic:
         drafts, windows = [], {}
         for span in intent.spans:
             draft = Draft(span.partition, span.first, span.at, 0)
-            for record in found[span]:
-                draft.add(record, judge(record, span.at / 1000), 0)
+            draft.add(found[span], judge(found[span], span.at / 1000), 0)
             drafts.append((span, draft))
             windows[span.partition] = await self._window(source, span.partition, span.first)
         batch = await self._build(source, drafts, windows)

@@ -87,8 +87,8 @@ def _decode(
     drafts = []
     for first in range(0, len(records), ingest.batch_size):
         draft = Draft(tp.partition, records[first].offset, int(now * 1000), 0)
-        for record in records[first : first + ingest.batch_size]:
-            draft.add(record, decode(record.value, now), len(record.value))
+        some = records[first : first + ingest.batch_size]
+        draft.add(some, [decode(record.value, now) for record in some], 0)
         drafts.append((tp.topic, draft))
     return drafts
 
