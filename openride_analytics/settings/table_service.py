@@ -115,6 +115,13 @@ INGEST = (
         "Messages of a partition among which a repeated event_id is stored once",
     ),
     Variable(
+        "AUDIT_INTERVAL_MINUTES",
+        "ingest.audit_interval_minutes",
+        integer(0, 10_080),
+        "60",
+        "How often what is stored is compared with Kafka; 0: never",
+    ),
+    Variable(
         "DLQ_MAX_RATIO",
         "ingest.dlq_max_ratio",
         number(0.001, 1),

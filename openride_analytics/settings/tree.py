@@ -92,6 +92,7 @@ class Ingest(msgspec.Struct, frozen=True):
     dlq_max_ratio: float
     dlq_max_run: int
     dedup_window: int  # messages per partition
+    audit_interval_minutes: int  # 0: no audits
     crash_at: str | None  # point, or point:n
 
 

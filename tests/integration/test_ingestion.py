@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4, uuid5
 
 import pytest
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka import TopicPartition
 
 from openride_analytics.ingest.batch import DERIVED_IDS
 from openride_analytics.ingest.dead_letter_topic import read
@@ -17,7 +17,7 @@ from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
 from tests.support.events import message
 from tests.support.hostile import hostile_messages
-from tests.support.ingestion import TYPED, Rig, examples, fresh
+from tests.support.ingestion import TYPED, Rig, commit, examples, fresh
 from tests.support.kafka import Message, produce, read_all
 
 
@@ -137,7 +137,7 @@ async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig)
     await produce(rig.bootstrap, rig.topics.user, values, partition=0)
     async with rig.ingesting():
         await rig.until_stored(10)
-    await _commit(rig, TopicPartition(rig.topics.user, 0), 0, Intent(9, 1_700_000_000_000, 10, "test"))
+    await commit(rig, TopicPartition(rig.topics.user, 0), 0, Intent(9, 1_700_000_000_000, 10, "test"))
     more = json.dumps(fresh("user.registered", seed=99)).encode()
     await produce(rig.bootstrap, rig.topics.user, [more], partition=0)
     async with rig.ingesting():
@@ -217,22 +217,3 @@ async def _constrain(rig: Rig, table: str, check: str) -> None:
     body, _, engine = ddl.rpartition(")\n")
     await rig.clickhouse.execute(f"DROP TABLE {table} SYNC")
     await rig.clickhouse.execute(f"{body}, CONSTRAINT refused CHECK {check})\n{engine}")
-
-
-async def _commit(rig: Rig, partition: TopicPartition, offset: int, intent: Intent) -> None:
-    """As a member of the group: the embedded broker takes commits from no one else."""
-    kafka = rig.settings.kafka
-    consumer = AIOKafkaConsumer(
-        partition.topic,
-        bootstrap_servers=rig.bootstrap,
-        group_id=kafka.group_id,
-        enable_auto_commit=False,
-        session_timeout_ms=kafka.session_timeout_ms,
-        heartbeat_interval_ms=300,
-    )
-    await consumer.start()
-    try:
-        await consumer.getmany(timeout_ms=100)
-        await consumer.commit({partition: OffsetAndMetadata(offset, intent.encode())})
-    finally:
-        await consumer.stop()
