@@ -352,6 +352,7 @@ async def test_rows_of_an_open_intent_are_no_difference(rig: Rig) -> None:
     assert await differences(rig.settings, rig.clickhouse) == []
 
 
+@one_broker
 async def test_while_batches_flow_there_are_no_differences(rig: Rig) -> None:
     """Small batches, into hours that were never touched before and into the present one."""
     small = msgspec.structs.replace(
@@ -368,7 +369,7 @@ async def test_while_batches_flow_there_are_no_differences(rig: Rig) -> None:
     async with rig.ingesting(small):
         flowing = asyncio.create_task(flow())
         try:
-            await rig.until_stored(20 * len(EVENT_TYPES))
+            await rig.until_stored(5 * len(EVENT_TYPES))
             found = await report(rig, settle=2)
         finally:
             enough.set()
