@@ -3,6 +3,7 @@
     schema    brings ClickHouse's schema up to date, then has nothing more to do
     reports   the same for PostgreSQL, where DATABASE_URL is set
     ingest    after schema: Kafka to ClickHouse
+    audit     after schema, beside ingest: whether all of it got there once, every AUDIT_INTERVAL_MINUTES
     http      from the start, so that whoever asks sees what is missing
     loop      measures how long whoever is ready to run in the event loop waits for it
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from openride_analytics.api import Api, Health, HttpServer
 from openride_analytics.clock import Clock, SystemClock, wait
 from openride_analytics.errors import Retryable
+from openride_analytics.ingest.auditor import Auditor
 from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.settings import Settings
 from openride_analytics.signals import exit_now, handle_signals
@@ -141,6 +143,9 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         specs.append(Spec(reports, Restart.TRANSIENT))
     if "ingest" in roles:
         specs.append(Spec(ingestion, after=("schema",)))
+        if settings.ingest.audit_interval_minutes:
+            auditor = Auditor(settings, resources.clickhouse, metrics, clock, lambda: ingestion.partitions)
+            specs.append(Spec(auditor, after=("schema",)))
     supervisor: Supervisor
     health = Health(
         resources,

@@ -1,59 +1,59 @@
-"""Does every table hold what it must, if every message was stored once?"""
+"""Is every message that the group has committed stored once, and every table what follows from them?
 
+Two halves: `accounting` asks what became of each offset, `recomputed` makes each table again and compares. Both look
+only at what is there, in Kafka and in ClickHouse: nothing the service says of itself is believed.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from openride_analytics.settings import Retention
+from openride_analytics.clock import Clock
+from openride_analytics.ingest.accounting import Account, Accounting
+from openride_analytics.ingest.check import Check
+from openride_analytics.ingest.kept import Kept
+from openride_analytics.ingest.recomputed import Recomputation
+from openride_analytics.ingest.topic_log import TopicLog
+from openride_analytics.ingest.unsettled import Unsettled
+from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
-QUERY_SECONDS = 300.0
 
+@dataclass(frozen=True)
+class Report:
+    """Every check there was, and the account of each topic-partition of which anything is committed."""
 
-@dataclass(frozen=True, order=True)
-class Check:
-    """One thing that was counted twice: where it must be and where it was found."""
-
-    name: str
-    group: str
-    expected: int
-    found: int
+    checks: Sequence[Check]
+    accounts: Sequence[Account]
 
     @property
-    def passed(self) -> bool:
-        """Whether both counts agree."""
-        return self.expected == self.found
+    def differences(self) -> list[Check]:
+        """The checks that did not pass."""
+        return [check for check in self.checks if not check.passed]
 
 
 async def audit(
-    clickhouse: ClickHouse, retention: Retention, now: float, since: datetime | None = None
-) -> list[Check]:
-    """Every check, of events at or after `since` (an instant; by default all that have not begun to expire).
+    settings: Settings,
+    clickhouse: ClickHouse,
+    clock: Clock,
+    *,
+    since: datetime | None = None,
+    settle: int = 0,
+) -> Report:
+    """Look at messages that arrived, and events that happened, at or after `since`: by default all that have not
+    begun to expire.
 
-    A message that is stored while the audit reads may show as a difference. Raises Retryable.
+    What belongs to an open intent is no difference, nor what came in within the last `settle` seconds: while messages
+    flow it takes some, for a batch reaches one table a moment before the next. Raises Retryable.
     """
-    block = await clickhouse.select(
-        statement("ingest/audit"),
-        {
-            "since": _hour(since or _kept(now, retention.metrics_days)),
-            "location_since": _hour(
-                max(since or _EPOCH, _kept(now, min(retention.location_days, retention.metrics_days)))
-            ),
-        },
-        timeout=QUERY_SECONDS,
-        name="ingest/audit",
-    )
-    return sorted(Check(*row) for row in zip(*block.columns, strict=True))
-
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-def _kept(now: float, days: int) -> datetime:
-    """Events from here on have not expired, nor will within a day: their days count from arrival, and an event
-    may arrive a day before its timestamp."""
-    return datetime.fromtimestamp(now, UTC) - timedelta(days=max(days - 2, 0))
-
-
-def _hour(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    made = (await clickhouse.select(statement("audit/age"), name="audit")).one()["made"]
+    kept = Kept(settings.retention, datetime.fromtimestamp(clock.time(), UTC), made, since)
+    async with TopicLog.open(settings) as log:
+        stretches = await log.stretches(kept.arrivals())
+        accounting = Accounting(settings, clickhouse, log)
+        checks = await accounting.checks(stretches)
+    committed = {tp: (stretch.end, stretch.opened) for tp, stretch in stretches.items()}
+    unsettled = Unsettled(settings.kafka.topic_epoch, settle, committed)
+    checks += await Recomputation(settings, clickhouse, clock, kept, unsettled).checks()
+    return Report(checks, accounting.accounts)

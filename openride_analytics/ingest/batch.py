@@ -179,7 +179,10 @@ def _share(source: Source, span: Span, draft: Draft, window: DuplicateWindow) ->
         else:
             records.append(record)
             events.append(outcome)
-    ids = [event.event_id or _derived(source, record) for event, record in zip(events, records, strict=True)]
+    ids = [
+        event.event_id or derived_id(source.epoch, record)
+        for event, record in zip(events, records, strict=True)
+    ]
     folds = fold(ids)
     repeated = window.seen(folds)
     duplicates = int(repeated.sum())
@@ -190,10 +193,11 @@ def _share(source: Source, span: Span, draft: Draft, window: DuplicateWindow) ->
     return Share(span, records, events, ids, folds, letters, duplicates)
 
 
-def _derived(source: Source, record: ConsumerRecord) -> UUID:
-    """A message that was sent back from the dead-letter topic keeps the id of the place it first lay at."""
+def derived_id(epoch: str, record: ConsumerRecord) -> UUID:
+    """The id of a message that brings none, from where it lies. One that was sent back from the dead-letter topic
+    keeps that of the place it first lay at."""
     place = f"{record.topic}/{record.partition}/{record.offset}"
     for name, value in record.headers:
         if name == ORIGIN_HEADER:
             place = value.decode(errors="replace")
-    return uuid5(DERIVED_IDS, f"{source.epoch}/{place}")
+    return uuid5(DERIVED_IDS, f"{epoch}/{place}")

@@ -97,9 +97,15 @@ async def _range(
     consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int
 ) -> AsyncIterator[ConsumerRecord]:
     consumer.seek(tp, start)
-    while await consumer.position(tp) < end:
-        fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
-        for record in fetched.get(tp, ()):
+    position = start
+    while position < end:
+        records: Sequence[ConsumerRecord] = ()
+        before = position
+        async with asyncio.timeout(REQUEST_SECONDS):  # Kafka may be slow, but it must bring us on
+            while position == before:
+                records = (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ())
+                position = await consumer.position(tp)
+        for record in records:
             if record.offset < end:
                 yield record
 

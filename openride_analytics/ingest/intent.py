@@ -36,6 +36,11 @@ class Intent(msgspec.Struct, frozen=True):
         offsets = ",".join(f"{span.partition}:{span.first}-{span.last}" for span in self.spans)
         return f"{env}:{self.epoch}:{topic}:{offsets}"
 
+    @property
+    def opened(self) -> int:
+        """When the first of its messages were taken in (epoch ms): no row of it is stored before that."""
+        return min(span.at for span in self.spans)
+
     def end(self, partition: int) -> int:
         """The last offset of a partition that has a share."""
         return next(span.last for span in self.spans if span.partition == partition)

@@ -122,6 +122,13 @@ INGEST = (
         "A consumer that stands still so long, with lag and no outage, is built anew",
     ),
     Variable(
+        "AUDIT_INTERVAL_MINUTES",
+        "ingest.audit_interval_minutes",
+        integer(0, 10_080),
+        "60",
+        "How often what is stored is compared with Kafka; 0: never",
+    ),
+    Variable(
         "DLQ_MAX_RATIO",
         "ingest.dlq_max_ratio",
         number(0.001, 1),

@@ -93,6 +93,7 @@ class Ingest(msgspec.Struct, frozen=True):
     dlq_max_run: int
     dedup_window: int  # messages per partition
     stall_seconds: float
+    audit_interval_minutes: int  # 0: no audits
     crash_at: str | None  # point, or point:n
 
 

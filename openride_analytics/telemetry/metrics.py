@@ -101,6 +101,13 @@ class Metrics:
         self.ingest_partitions = self._gauge(
             "ingest_partitions", "Partitions this process owns, by state", "state"
         )
+        self.audit_differences = self._gauge(
+            "audit_differences", "Checks that did not pass in this process's last audit"
+        )
+        self.audit_duration_seconds = self._gauge("audit_duration_seconds", "What the last audit took")
+        self.audit_last_success_timestamp_seconds = self._gauge(
+            "audit_last_success_timestamp_seconds", "When this process last completed an audit; 0: never"
+        )
         self.consumer_lag_messages = self._gauge(
             "consumer_lag_messages", "Messages in Kafka that are not yet stored", "topic", "partition"
         )

@@ -8,7 +8,7 @@ from uuid import uuid4, uuid5
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka import TopicPartition
 
 from openride_analytics.ingest.batch import DERIVED_IDS, Span
 from openride_analytics.ingest.dead_letter_topic import read, send_back
@@ -17,7 +17,7 @@ from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
 from tests.support.eventually import eventually
 from tests.support.faults import partition_of
-from tests.support.ingestion import LIMIT_SECONDS, TYPED, Rig, examples, fresh
+from tests.support.ingestion import LIMIT_SECONDS, TYPED, Rig, commit, examples, fresh
 from tests.support.kafka import Message, produce, read_all
 
 
@@ -167,7 +167,7 @@ async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig)
     await produce(rig.bootstrap, rig.topics.user, values, partition=0)
     async with rig.ingesting():
         await rig.until_stored(10)
-    await _commit(
+    await commit(
         rig,
         TopicPartition(rig.topics.user, 0),
         0,
@@ -195,22 +195,3 @@ async def _until_dead(rig: Rig, letters: int) -> None:
     async with asyncio.timeout(20):
         while len(await read_all(rig.bootstrap, rig.topics.dlq)) < letters:
             await asyncio.sleep(0.05)
-
-
-async def _commit(rig: Rig, partition: TopicPartition, offset: int, intent: Intent) -> None:
-    """As a member of the group: the embedded broker takes commits from no one else."""
-    kafka = rig.settings.kafka
-    consumer = AIOKafkaConsumer(
-        partition.topic,
-        bootstrap_servers=rig.bootstrap,
-        group_id=kafka.group_id,
-        enable_auto_commit=False,
-        session_timeout_ms=kafka.session_timeout_ms,
-        heartbeat_interval_ms=300,
-    )
-    await consumer.start()
-    try:
-        await consumer.getmany(timeout_ms=100)
-        await consumer.commit({partition: OffsetAndMetadata(offset, intent.encode())})
-    finally:
-        await consumer.stop()

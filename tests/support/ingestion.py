@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from openride_analytics.clock import SystemClock
 from openride_analytics.ingest.consumer import Ingestion
+from openride_analytics.ingest.intent import Intent
 from openride_analytics.settings import Settings, Topics, load
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.migrations import migrate
@@ -136,3 +138,23 @@ def fresh(event_type: str, /, **changes: Any) -> dict[str, Any]:
 def examples(per_type: int, event_types: Iterable[str]) -> list[dict[str, Any]]:
     """So many valid events of each type."""
     return [fresh(event_type, seed=n) for event_type in event_types for n in range(per_type)]
+
+
+async def commit(rig: Rig, partition: TopicPartition, offset: int, intent: Intent | None = None) -> None:
+    """As a member of the group: the embedded broker takes commits from no one else."""
+    kafka = rig.settings.kafka
+    consumer = AIOKafkaConsumer(
+        partition.topic,
+        bootstrap_servers=rig.bootstrap,
+        group_id=kafka.group_id,
+        enable_auto_commit=False,
+        session_timeout_ms=kafka.session_timeout_ms,
+        heartbeat_interval_ms=300,
+    )
+    await consumer.start()
+    try:
+        await consumer.getmany(timeout_ms=100)
+        metadata = intent.encode() if intent else ""
+        await consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
+    finally:
+        await consumer.stop()
