@@ -92,7 +92,7 @@ class Ingest(msgspec.Struct, frozen=True):
     dlq_max_ratio: float
     dlq_max_run: int
     dedup_window: int  # messages per partition
-    crash_at: str | None  # point, or point:n
+    crash_at: str | None  # point, point:n or point:n:stop
 
 
 class Retention(msgspec.Struct, frozen=True):
