@@ -37,6 +37,7 @@ class Offsets:
         self._consumer = consumer
         self._admin = admin
         self._group = group
+        self._committing = asyncio.Lock()
 
     async def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Committed]:
         """What each partition's commit says. Raises Retryable."""
@@ -53,12 +54,23 @@ class Offsets:
         """Everything below `offset` is stored. Raises PartitionLost, Retryable."""
         metadata = intent.encode() if intent is not None else ""
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            # One at a time, so that what one learns of the membership holds for the next.
+            async with asyncio.timeout(REQUEST_SECONDS), self._committing:
+                self._require_membership(partition)
                 await self._consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
         except (CommitFailedError, IllegalStateError) as error:
             raise PartitionLost(f"{partition.topic}/{partition.partition}") from error
         except (KafkaError, TimeoutError, OSError) as error:
             raise Retryable("kafka", f"offset could not be committed: {type(error).__name__}") from error
+
+    def _require_membership(self, partition: TopicPartition) -> None:
+        """Raise PartitionLost where the group has thrown this member out.
+
+        aiokafka would commit without a generation then, as those do that are in no group, and the broker takes that
+        if nobody else is left in the group: offsets that others have moved on meanwhile would go back.
+        """
+        if self._consumer._coordinator.generation < 0:  # no public name for it
+            raise PartitionLost(f"{partition.topic}/{partition.partition}")
 
     async def earliest(self, partition: TopicPartition) -> int:
         """Where a group that never committed begins. Raises Retryable."""
