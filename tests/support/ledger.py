@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from openride_analytics.settings import Topics
 from tests.support.clickhouse import Database
@@ -58,7 +58,8 @@ def read(bootstrap: str, topics: Topics) -> Ledger:
             seen[where].add(event_id)
             ledger.first.setdefault(where, set()).add(message.offset)
     for message in _messages(bootstrap, [topics.dlq]):
-        topic, partition, offset = (message.headers[name].decode() for name in DLQ_HEADERS)
+        headers = dict(message.headers)
+        topic, partition, offset = (headers[name].decode() for name in DLQ_HEADERS)
         ledger.buried.setdefault((topic, int(partition)), set()).add(int(offset))
     return ledger
 
@@ -101,7 +102,13 @@ class _Message(NamedTuple):
     partition: int
     offset: int
     value: bytes | None
-    headers: dict[str, bytes]
+    headers: list[tuple[str, bytes]]
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    found = message.headers()
+    assert found is None or isinstance(found, list)
+    return [(name, value) for name, value in found or () if isinstance(value, bytes)]
 
 
 def _messages(bootstrap: str, topics: list[str]) -> Iterator[_Message]:
@@ -120,7 +127,7 @@ def _messages(bootstrap: str, topics: list[str]) -> Iterator[_Message]:
                 error = message.error()
                 if error is None:
                     deadline = time.monotonic() + READ_SECONDS
-                    yield _Message(topic, number, offset, message.value(), dict(message.headers() or ()))
+                    yield _Message(topic, number, offset, message.value(), _headers(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     left.discard((topic, number))
                 else:

@@ -11,6 +11,7 @@ from tests.bench.load import Delivered, Ride, send
 
 BAD = b"this is not JSON"
 RECENT = 500
+BEGIN_SECONDS = 60
 
 
 class Load:
@@ -24,11 +25,15 @@ class Load:
 async def load(
     bootstrap: str, topics: Mapping[str, str], messages: Iterable[Ride], *, rate: float
 ) -> AsyncIterator[Load]:
-    """Send `rate` messages a second until the end of the block, or until there are no more."""
-    enough = threading.Event()
+    """Send `rate` messages a second until the end of the block, or until there are no more.
+
+    The block begins with the first of them: the rides of a world take a while to be thought of.
+    """
+    begun, enough = threading.Event(), threading.Event()
 
     def until_enough() -> Iterator[Ride]:
         for message in messages:
+            begun.set()
             if enough.is_set():
                 return
             yield message
@@ -36,6 +41,7 @@ async def load(
     found = Load()
     task = asyncio.create_task(asyncio.to_thread(send, bootstrap, topics, until_enough(), rate=rate))
     try:
+        assert await asyncio.to_thread(begun.wait, BEGIN_SECONDS), "no message to send"
         yield found
     finally:
         enough.set()
