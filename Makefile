@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fmt bench lock settings-doc clean
+.PHONY: help run test check fmt bench chaos lock settings-doc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -34,6 +34,9 @@ fmt: $(VENV)/.stamp-dev ## format, and mend what the linter can mend
 
 bench: $(VENV)/.stamp-dev ## measure this machine: decode, insert, end to end
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(VENV)/.stamp-dev ## random faults against replicas under load (SEED=7 MINUTES=5)
+	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 # What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

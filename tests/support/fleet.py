@@ -51,6 +51,13 @@ class Fleet:
         """SIGCONT."""
         self.replicas[name].send(signal.SIGCONT)
 
+    def fallen(self) -> list[str]:
+        """Those that have ended by themselves since the last time; they may be started again."""
+        names = [name for name, process in self.replicas.items() if not process.running]
+        for name in names:
+            self.replicas.pop(name)
+        return names
+
     async def served(self) -> dict[str, Served]:
         """Where each replica answers HTTP."""
         return {name: await listening(process) for name, process in self.replicas.items()}
