@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.load import rides
 from tests.support import ledger
 from tests.support.auditing import differences
 from tests.support.fleet import Fleet, fleet
 from tests.support.ingestion import Rig
-from tests.support.load import load
+from tests.support.load import load, ride_messages
 from tests.support.progress import Looker, Progress, looking, watching
 from tests.support.scale import FULL, scaled
 
@@ -76,7 +75,7 @@ async def scene(rig: Rig, environ: dict[str, str], folder: Path, replicas: int) 
         watching(looker) as progress,
     ):
         await running.until_shared(PARTITIONS)
-        messages = rides(int(RATE * scaled(1200)))
+        messages = ride_messages(int(RATE * scaled(1200)))
         async with load(rig.bootstrap, kafka.topics.events(), messages, rate=RATE):
             yield Scene(rig, running, looker, progress)
         await looker.until_stored()

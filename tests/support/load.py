@@ -6,11 +6,14 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
+from itertools import islice
 
-from tests.bench.load import Delivered, Ride, send
+from tests.bench.load import Delivered, Ride, rides, send
 
 BAD = b"this is not JSON"
 RECENT = 500
+FEW = 50_000
 BEGIN_SECONDS = 60
 
 
@@ -27,7 +30,7 @@ async def load(
 ) -> AsyncIterator[Load]:
     """Send `rate` messages a second until the end of the block, or until there are no more.
 
-    The block begins with the first of them: the rides of a world take a while to be thought of.
+    The block begins with the first of them: to think of them may take a while.
     """
     begun, enough = threading.Event(), threading.Event()
 
@@ -46,6 +49,16 @@ async def load(
     finally:
         enough.set()
         found.sent = await task
+
+
+def ride_messages(count: int) -> Iterable[Ride]:
+    """The first `count` messages of a world: the same ones for every test of a run, if they are not too many."""
+    return rides(count) if count > FEW else islice(_few(), count)
+
+
+@cache
+def _few() -> list[Ride]:
+    return list(rides(FEW))
 
 
 def hostile(messages: Iterable[Ride], rng: random.Random, *, repeated: float, bad: float) -> Iterator[Ride]:

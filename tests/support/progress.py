@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from openride_analytics.settings import Kafka
 
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 0.1
+START_SECONDS = 30.0
 REQUEST_SECONDS = 10.0
 
 # AttributeError: aiokafka 0.14 trips over itself when a partition's answer carries an error.
@@ -94,8 +95,11 @@ class Looker:
                 self._kafka.group_id, partitions=self._partitions
             )
             ends = await self._consumer.end_offsets(self._partitions)
+        never = OffsetAndMetadata(-1, "")
+        commits = {tp: found.get(tp, never) for tp in self._partitions}
         return {
-            tp: Place(max(0, found[tp].offset), ends[tp], found[tp].metadata or "") for tp in self._partitions
+            tp: Place(max(0, commit.offset), ends[tp], commit.metadata or "")
+            for tp, commit in commits.items()
         }
 
     async def members(self) -> set[str]:
@@ -105,29 +109,45 @@ class Looker:
         [group] = answer.groups
         return {member[0] for member in group[5]}
 
-    async def until_stored(self, *, within: float = 120) -> None:
-        """Wait until nothing is left to store, and say what is left if that takes too long."""
+    async def until(self, check: Callable[[Mapping[TopicPartition, Place]], bool], *, within: float) -> None:
+        """Wait until `check` holds for what is seen; fail, and say what was seen last, if that takes too long."""
         deadline = time.monotonic() + within
-        left: object = "Kafka did not answer"
+        seen: object = None
         while time.monotonic() < deadline:
             try:
                 places = await self.look()
             except AWAY as error:
-                left = f"Kafka did not answer: {error!r}"
+                seen = f"Kafka did not answer: {error!r}"
             else:
-                left = {tp: place for tp, place in places.items() if place.lag > 0 or place.intent}
-                if not left:
+                if check(places):
                     return
+                seen = {tp: place for tp, place in places.items() if place.lag > 0 or place.intent}
             await asyncio.sleep(LOOK_SECONDS)
-        raise AssertionError(f"not stored within {within:g} s: {left}")
+        raise AssertionError(f"still not so after {within:g} s: {seen}")
+
+    async def until_stored(self, *, within: float = 120) -> None:
+        """Wait until nothing is left to store, and no insert open."""
+        await self.until(
+            lambda places: all(place.lag <= 0 and not place.intent for place in places.values()),
+            within=within,
+        )
 
 
 @asynccontextmanager
 async def looking(kafka: Kafka) -> AsyncIterator[Looker]:
-    """A look at the group whenever wanted."""
-    looker = Looker(kafka)
+    """A look at the group whenever wanted. A broker that has just come back is given time."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        looker = Looker(kafka)
+        try:
+            await looker.start()
+            break
+        except AWAY:
+            await looker.stop()
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(LOOK_SECONDS)
     try:
-        await looker.start()
         yield looker
     finally:
         await looker.stop()
