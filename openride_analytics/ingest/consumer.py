@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import AsyncExitStack
 
@@ -16,10 +16,12 @@ from openride_analytics.clock import Clock, wait
 from openride_analytics.errors import Retryable
 from openride_analytics.ingest.crash import CrashPoints
 from openride_analytics.ingest.dead_letters import DeadLetters
-from openride_analytics.ingest.intake import Inflight
+from openride_analytics.ingest.inflight import Inflight
 from openride_analytics.ingest.offsets import Offsets
-from openride_analytics.ingest.partition import Partition, Services, State
+from openride_analytics.ingest.partition import Partition, State
+from openride_analytics.ingest.topic import Services, Topic
 from openride_analytics.ingest.warehouse import Warehouse
+from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.supervisor import Child, until_stopping
@@ -36,6 +38,7 @@ POLL_MS = 100
 # Of one partition in one fetch; a larger message comes alone.
 FETCH_BYTES = 256 * 1024
 CONNECT_PAUSE = 2.0
+LOOK_SECONDS = 1.0
 
 # Asking for the records of a partition that nobody has: a poll that fetches nothing, yet counts as alive.
 NOBODY = TopicPartition("", -1)
@@ -52,7 +55,9 @@ class Ingestion:
         self._metrics = metrics
         self._clock = clock
         self._kinds = {topic: kind for kind, topic in settings.kafka.topics.events().items()}
+        self._topics: list[Topic] = []
         self._partitions: dict[TopicPartition, Partition] = {}
+        self._watchdog = Watchdog(clock, settings.ingest.stall_seconds)
         self._crash = CrashPoints(settings.ingest.crash_at)
 
     @property
@@ -67,6 +72,7 @@ class Ingestion:
             if connected is None:
                 return
             services, consumer = connected
+            self._watchdog.revoked()
             consumer.subscribe(topics=list(self._kinds), listener=_Listener(self, services))
             child.ready()
             try:
@@ -79,13 +85,18 @@ class Ingestion:
         """These partitions are ours from now on."""
         # The client buffers up to one fetch a partition; what it holds counts as in flight too.
         services.inflight.limit(self._settings.ingest.max_inflight_bytes - len(tps) * FETCH_BYTES)
+        numbers: dict[str, list[int]] = defaultdict(list)
         for tp in tps:
-            self._partitions[tp] = Partition(tp, self._kinds[tp.topic], services)
+            numbers[tp.topic].append(tp.partition)
+        self._topics = [Topic(self._kinds[name], name, owned, services) for name, owned in numbers.items()]
+        self._partitions = {p.tp: p for topic in self._topics for p in topic.partitions.values()}
+        self._watchdog.assigned()
 
     async def leave(self, seconds: float) -> None:
-        """Let go of every partition, each finishing its batch within `seconds`."""
-        leaving, self._partitions = self._partitions, {}
-        await asyncio.gather(*(partition.leave(seconds) for partition in leaving.values()))
+        """Let go of every partition, each topic finishing its batch within `seconds`."""
+        self._watchdog.revoked()
+        leaving, self._topics, self._partitions = self._topics, [], {}
+        await asyncio.gather(*(topic.leave(seconds) for topic in leaving))
         self._metrics.consumer_lag_messages.clear()
 
     async def _connect(
@@ -143,22 +154,31 @@ class Ingestion:
 
     async def _poll(self, consumer: AIOKafkaConsumer, services: Services) -> None:
         """Fetch for the partitions that have room; ends only by an error or cancellation."""
+        looked = self._clock.monotonic()
         while True:
-            for partition in self._partitions.values():
-                partition.check()
-            wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
+            for topic in self._topics:
+                topic.check()
             try:
-                fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
+                await self._fetch(consumer)
             except OffsetOutOfRangeError as error:
                 self._halt_lost_offsets(error)
-                continue
-            for tp, partition in wanting.items():
-                if self._partitions.get(tp) is partition:  # not revoked meanwhile
-                    partition.accept(fetched.get(tp, ()), await consumer.position(tp))
             if not services.inflight.room():
-                for partition in self._partitions.values():
-                    partition.hurry()
-            self._observe(consumer, services)
+                for topic in self._topics:
+                    topic.look()
+            if self._clock.monotonic() - looked >= LOOK_SECONDS:
+                looked = self._clock.monotonic()
+                await self._look(consumer, services)
+
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
+        wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
+        async with asyncio.timeout(self._settings.ingest.stall_seconds):
+            fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
+        for tp, records in fetched.items():
+            if self._partitions.get(tp) is wanting[tp]:  # not revoked meanwhile
+                wanting[tp].accept(records)
+        for topic in self._topics:
+            if any(partition.tp in fetched for partition in topic.partitions.values()):
+                topic.look()
 
     def _halt_lost_offsets(self, error: OffsetOutOfRangeError) -> None:
         """Kafka no longer has what was to be read: an operator must decide, no silent jump."""
@@ -166,16 +186,29 @@ class Ingestion:
             if tp in self._partitions:
                 self._partitions[tp].halt(f"offset {offset} is no longer in Kafka")
 
-    def _observe(self, consumer: AIOKafkaConsumer, services: Services) -> None:
+    async def _look(self, consumer: AIOKafkaConsumer, services: Services) -> None:
+        """Show where the partitions stand, and whether they move. Raises Stalled, Fatal."""
         self._metrics.ingest_inflight_bytes.set(services.inflight.bytes)
         states = Counter(partition.state for partition in self._partitions.values())
         for state in State:
             self._metrics.ingest_partitions.labels(state).set(states[state])
+        ends = await services.offsets.ends(self._partitions)
         for tp, partition in self._partitions.items():
-            high = consumer.highwater(tp) if partition.committed is not None else None
-            if high is not None and partition.committed is not None:
-                lag = max(0, high - partition.committed)
+            if tp in ends and partition.committed is not None:
+                lag = max(0, ends[tp] - partition.committed)
                 self._metrics.consumer_lag_messages.labels(tp.topic, str(tp.partition)).set(lag)
+        behind = [tp for tp in ends if await self._is_behind(consumer, tp, ends[tp])]
+        self._watchdog.look(self._partitions.values(), behind)
+
+    async def _is_behind(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> bool:
+        """Whether Kafka has messages that the consumer could have given. The last ones of a partition may be
+        markers of transactions, and those of an open transaction are not for us yet."""
+        if tp not in self._partitions or self._partitions[tp].state is not State.RUNNING:
+            return False
+        position, stable = await consumer.position(tp), consumer.last_stable_offset(tp)
+        asked = (consumer.last_poll_timestamp(tp) or 0) / 1000
+        fresh = self._clock.time() - asked < self._settings.ingest.stall_seconds
+        return bool(position < end and not (fresh and stable is not None and position >= stable))
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

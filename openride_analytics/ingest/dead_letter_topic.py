@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from openride_analytics import kafka
 from openride_analytics.errors import Retryable
-from openride_analytics.ingest.dead_letters import HEADER_PREFIX, MAX_REQUEST_BYTES
+from openride_analytics.ingest.dead_letters import HEADER_PREFIX, MAX_REQUEST_BYTES, ORIGIN_HEADER
 from openride_analytics.settings import Settings
 
 REQUEST_SECONDS = 30.0
@@ -33,6 +33,12 @@ class Found:
     def own_headers(self) -> list[tuple[str, bytes]]:
         """The headers that the message came with."""
         return [(name, value) for name, value in self.record.headers if not name.startswith(HEADER_PREFIX)]
+
+    @property
+    def origin(self) -> str:
+        """Where the message lay first, however often it was sent back: topic/partition/offset."""
+        why = self.why
+        return why.get("origin") or f"{why['topic']}/{why['partition']}/{why['offset']}"
 
 
 async def read(settings: Settings, reason: str | None = None) -> AsyncGenerator[Found, None]:
@@ -59,7 +65,11 @@ async def read(settings: Settings, reason: str | None = None) -> AsyncGenerator[
 
 
 async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
-    """Send each to the topic it came from: key, value and its own headers as they were. Raises Retryable."""
+    """Send each to the topic it came from: key, value and its own headers as they were.
+
+    A header tells where it lay first, from which its id is derived if it has none: sent back twice, it is
+    stored once. Raises Retryable.
+    """
     producer = AIOKafkaProducer(
         **kafka.client_options(settings.kafka), acks="all", max_request_size=MAX_REQUEST_BYTES
     )
@@ -68,7 +78,10 @@ async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
             await producer.start()
             acknowledgements = [
                 await producer.send(
-                    letter.why["topic"], letter.record.value, letter.record.key, headers=letter.own_headers
+                    letter.why["topic"],
+                    letter.record.value,
+                    letter.record.key,
+                    headers=[*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
                 )
                 for letter in letters
             ]

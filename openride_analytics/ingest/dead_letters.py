@@ -18,6 +18,9 @@ MAX_REQUEST_BYTES = 128 * 1024 * 1024
 SEND_SECONDS = 30.0
 HEADER_PREFIX = "dlq."
 
+# On a message sent back: where it lay first, as topic/partition/offset.
+ORIGIN_HEADER = HEADER_PREFIX + "origin"
+
 
 @dataclass(frozen=True)
 class DeadLetter:

@@ -1,7 +1,7 @@
 """Committed offsets and the intents that ride in their metadata."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -16,7 +16,7 @@ REQUEST_SECONDS = 10.0
 
 
 class PartitionLost(OpenRideError):  # noqa: N818 - the partition is lost; it is no defect
-    """The partition belongs to another member now (or to nobody): drop what is open, its intent stays."""
+    """Partitions belong to another member now (or to nobody): drop what is open, its intent stays."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,32 @@ class Offsets:
             raise Retryable("kafka", f"offsets could not be read: {type(error).__name__}") from error
         return {tp: _committed(found.get(tp)) for tp in wanted}
 
-    async def commit(self, partition: TopicPartition, offset: int, intent: Intent | None = None) -> None:
-        """Everything below `offset` is stored. Raises PartitionLost, Retryable."""
-        metadata = intent.encode() if intent is not None else ""
+    async def commit(self, positions: Mapping[TopicPartition, tuple[int, Intent | None]]) -> None:
+        """Of each partition everything below its offset is stored; all in one request, which the coordinator
+        takes as a whole. Raises PartitionLost, Retryable.
+        """
+        offsets = {
+            tp: OffsetAndMetadata(offset, intent.encode() if intent is not None else "")
+            for tp, (offset, intent) in positions.items()
+        }
         try:
             # One at a time, so that what one learns of the membership holds for the next.
             async with asyncio.timeout(REQUEST_SECONDS), self._committing:
-                self._require_membership(partition)
-                await self._consumer.commit({partition: OffsetAndMetadata(offset, metadata)})
+                self._require_membership()
+                await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
-            raise PartitionLost(f"{partition.topic}/{partition.partition}") from error
+            raise PartitionLost(", ".join(f"{tp.topic}/{tp.partition}" for tp in positions)) from error
         except (KafkaError, TimeoutError, OSError) as error:
-            raise Retryable("kafka", f"offset could not be committed: {type(error).__name__}") from error
+            raise Retryable("kafka", f"offsets could not be committed: {type(error).__name__}") from error
 
-    def _require_membership(self, partition: TopicPartition) -> None:
-        """Raise PartitionLost where the group has thrown this member out.
+    def _require_membership(self) -> None:
+        """Raise CommitFailedError where the group has thrown this member out.
 
         aiokafka would commit without a generation then, as those do that are in no group, and the broker takes that
         if nobody else is left in the group: offsets that others have moved on meanwhile would go back.
         """
         if self._consumer._coordinator.generation < 0:  # no public name for it
-            raise PartitionLost(f"{partition.topic}/{partition.partition}")
+            raise CommitFailedError
 
     async def earliest(self, partition: TopicPartition) -> int:
         """Where a group that never committed begins. Raises Retryable."""
@@ -80,6 +85,14 @@ class Offsets:
         except (KafkaError, TimeoutError, OSError) as error:
             raise Retryable("kafka", f"the first offset could not be read: {type(error).__name__}") from error
         return int(found[partition])
+
+    async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset after the last message of each, as the broker says now; empty where it does not say."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return dict(await self._consumer.end_offsets(list(partitions))) if partitions else {}
+        except (KafkaError, TimeoutError, OSError):
+            return {}
 
 
 def _committed(found: OffsetAndMetadata | None) -> Committed:

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from openride_analytics.ingest.batch import Batch, Place
+from openride_analytics.ingest.batch import Batch, Source, Span
 from openride_analytics.ingest.duplicates import Folds
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
-INSERT_SECONDS = 60.0
-QUERY_SECONDS = 30.0
+# Some hundred times what is usual. Repeating an insert that was only slow changes nothing.
+INSERT_SECONDS = 20.0
+QUERY_SECONDS = 20.0
 
 
 class Warehouse:
@@ -23,29 +24,39 @@ class Warehouse:
         Raises Retryable (Ambiguous where it may have been stored), DataRefused.
         """
         await self._clickhouse.insert(
-            f"landing_{batch.place.kind}", batch.columns(), token=token, timeout=INSERT_SECONDS
+            f"landing_{batch.source.kind}", batch.columns, token=token, timeout=INSERT_SECONDS
         )
 
-    async def recent_ids(self, place: Place, before: int, most: int) -> Folds:
-        """Folds of the last `most` event ids stored from `place` at offsets below `before`, oldest first."""
+    async def recent_ids(self, source: Source, partition: int, before: int, most: int) -> Folds:
+        """Folds of the last `most` event ids stored at offsets below `before`, oldest first."""
         block = await self._clickhouse.select(
             statement("ingest/window"),
-            {**_where(place), "before": before, "most": most},
+            {**_where(source, partition), "before": before, "most": most},
             timeout=QUERY_SECONDS,
             name="ingest/window",
         )
         return np.array(block.columns[0] if block.columns else [], np.uint64)
 
-    async def holds(self, place: Place, first: int, last: int) -> bool:
-        """Whether any offset of `first`..`last` is stored."""
+    async def newest(self, source: Source, partition: int) -> int:
+        """The highest offset stored; -1 where nothing is."""
+        block = await self._clickhouse.select(
+            statement("ingest/newest"),
+            _where(source, partition),
+            timeout=QUERY_SECONDS,
+            name="ingest/newest",
+        )
+        return int(block.columns[0][0])
+
+    async def holds(self, source: Source, span: Span) -> bool:
+        """Whether any offset of `span` is stored."""
         block = await self._clickhouse.select(
             statement("ingest/holds"),
-            {**_where(place), "first": first, "last": last},
+            {**_where(source, span.partition), "first": span.first, "last": span.last},
             timeout=QUERY_SECONDS,
             name="ingest/holds",
         )
         return bool(block.columns[0][0])
 
 
-def _where(place: Place) -> dict[str, object]:
-    return {"epoch": place.epoch, "topic": place.topic, "partition": place.partition}
+def _where(source: Source, partition: int) -> dict[str, object]:
+    return {"epoch": source.epoch, "topic": source.topic, "partition": partition}

@@ -90,7 +90,7 @@ INGEST = (
         "INGEST_MAX_INFLIGHT_BYTES",
         "ingest.max_inflight_bytes",
         integer(1, 1 << 40),
-        str(64 << 20),
+        str(128 << 20),
         "Bytes fetched and not yet stored, at most",
     ),
     Variable(
@@ -113,6 +113,13 @@ INGEST = (
         integer(1, 100_000_000),
         "100000",
         "Messages of a partition among which a repeated event_id is stored once",
+    ),
+    Variable(
+        "INGEST_STALL_SECONDS",
+        "ingest.stall_seconds",
+        number(1, 3600),
+        "30",
+        "A consumer that stands still so long, with lag and no outage, is built anew",
     ),
     Variable(
         "DLQ_MAX_RATIO",

@@ -92,6 +92,7 @@ class Ingest(msgspec.Struct, frozen=True):
     dlq_max_ratio: float
     dlq_max_run: int
     dedup_window: int  # messages per partition
+    stall_seconds: float
     crash_at: str | None  # point, point:n or point:n:stop
 
 

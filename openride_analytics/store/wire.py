@@ -23,7 +23,7 @@ from openride_analytics.store.codes import DataRefused, SchemaDrift, failure
 
 _DATA_PACKET: Final = b"\x02\x00"  # a block for no temporary table
 _MIN_REVISION: Final = 54429  # below, asynch silently drops the settings it does not know
-_YIELD_ROWS: Final = 1_000  # while larger blocks are encoded, the loop may turn between two pieces
+_THREAD_ROWS: Final = 500  # up to here a block is encoded in a few milliseconds
 
 Settings = Mapping[str, str | int]
 
@@ -176,21 +176,11 @@ class Wire:
         return dict(packet.block.columns_with_types)
 
     async def _encode(self, columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
-        count = len(next(iter(columns.values())))
+        """In a thread if it is much, so that the loop turns meanwhile."""
         revision = min(constants.CLIENT_REVISION, self._protocol.server_info.revision)
-        block = [_DATA_PACKET + native.header(len(columns), count)]
-        try:
-            for name, values in columns.items():
-                for piece in native.column(name, types[name], values, revision=revision):
-                    block.append(piece)
-                    if count >= _YIELD_ROWS:
-                        await asyncio.sleep(0)
-        except TypeError as error:
-            raise SchemaDrift(f"schema: {error}") from None
-        except ValueError as error:
-            raise DataRefused(str(error)) from None
-        block.append(_DATA_PACKET + native.header(0, 0))
-        return block
+        if len(next(iter(columns.values()))) < _THREAD_ROWS:
+            return _block(columns, types, revision)
+        return await asyncio.to_thread(_block, columns, types, revision)
 
     async def _exchange(self, block: list[bytes]) -> None:
         """Send the block while already reading: a server that refuses it midway says so and closes."""
@@ -211,6 +201,20 @@ class Wire:
         for piece in block:
             stream.write(piece)
             await stream.drain()
+
+
+def _block(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str], revision: int) -> list[bytes]:
+    """The columns as one Data packet, in pieces, and the empty one that ends them. SchemaDrift, DataRefused."""
+    block = [_DATA_PACKET + native.header(len(columns), len(next(iter(columns.values()))))]
+    try:
+        for name, values in columns.items():
+            block.extend(native.column(name, types[name], values, revision=revision))
+    except TypeError as error:
+        raise SchemaDrift(f"schema: {error}") from None
+    except ValueError as error:
+        raise DataRefused(str(error)) from None
+    block.append(_DATA_PACKET + native.header(0, 0))
+    return block
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import psutil
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from openride_analytics import kafka
-from openride_analytics.ingest.batch import Batch, Draft, Place, build
+from openride_analytics.ingest.batch import Batch, Draft, Source, build
 from openride_analytics.ingest.consumer import FETCH_BYTES
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
@@ -120,12 +120,12 @@ async def _parts(site: Servers, settings: Settings, most: int) -> list[Figure]:
     records = await _fetch(settings, most)
     fetched = time.monotonic()
     batches = [batch for tp, found in records.items() for batch in _batches(settings, tp, found)]
-    blocks = [batch.columns() for batch in batches]
+    blocks = [batch.columns for batch in batches]
     built = time.monotonic()
     async with warehouse(site.environ("bench_parts", topics="backlog")) as (_, client):
         inserting = time.monotonic()
         for n, (batch, block) in enumerate(zip(batches, blocks, strict=True)):
-            await client.insert(f"landing_{batch.place.kind}", block, token=str(n), timeout=60)
+            await client.insert(f"landing_{batch.source.kind}", block, token=str(n), timeout=60)
         inserted = time.monotonic() - inserting
     count = sum(batch.rows for batch in batches)
     say(f"ingest: parts of {count:,} events in {len(batches)} batches")
@@ -164,13 +164,13 @@ def _batches(settings: Settings, tp: TopicPartition, records: Sequence[ConsumerR
     kind = tp.topic.rpartition(".")[2]
     ingest, now = settings.ingest, time.time()
     decode = Decoder(kind, ingest.max_message_bytes, ingest.max_event_age_days)
-    window = DuplicateWindow(ingest.dedup_window)
-    place = Place(kind, tp.topic, tp.partition, settings.kafka.topic_epoch)
+    windows = {tp.partition: DuplicateWindow(ingest.dedup_window)}
+    source = Source(kind, tp.topic, settings.kafka.topic_epoch)
     for first in range(0, len(records), ingest.batch_size):
-        draft = Draft(records[first].offset, int(now * 1000), 0, ingest.batch_size)
+        draft = Draft(tp.partition, records[first].offset, int(now * 1000), 0)
         for record in records[first : first + ingest.batch_size]:
             draft.add(record, decode(record.value, now), len(record.value))
-        yield build(place, draft, window)
+        yield build(source, [(draft.span, draft)], windows)
 
 
 async def _steady(site: Servers, rates: Sequence[int], seconds: int) -> list[Figure]:

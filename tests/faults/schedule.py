@@ -14,7 +14,7 @@ GAP_SECONDS = 1.5
 MOST_SECONDS = 15.0
 REST_SECONDS = 4.0
 # Of what a client sends, so much passes before its connection fails.
-MOST_BYTES = 200_000
+MOST_BYTES = 50_000
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Scene:
         """Let the zombie go on, until it has got over it: it has partitions again, in its own right."""
         before = len(self.zombie.text())
         self.fleet.resume("zombie")
-        await eventually(lambda: "partition recovered" in self.zombie.text()[before:], within=40)
+        await eventually(lambda: "partitions recovered" in self.zombie.text()[before:], within=40)
         await self.looker.until_stored()
 
 
@@ -76,7 +76,7 @@ async def test_a_late_insert_is_recognized_and_a_late_commit_refused(
         await on.until_stored()
         await on.wake()
         found = await differences(rig.settings, rig.clickhouse)
-        assert "partition lost" in on.zombie.text()
+        assert "partitions lost" in on.zombie.text()
         assert (found, await rig.count("events_raw"), on.progress.rewinds) == ([], EVENTS, [])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4, uuid5
@@ -10,9 +11,9 @@ from uuid import uuid4, uuid5
 import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from openride_analytics.ingest.batch import DERIVED_IDS
+from openride_analytics.ingest.batch import DERIVED_IDS, Span
 from openride_analytics.ingest.dead_letter_topic import read
-from openride_analytics.ingest.intent import Intent, token
+from openride_analytics.ingest.intent import MAX_SPANS, Intent
 from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
 from tests.support.events import message
@@ -137,7 +138,12 @@ async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig)
     await produce(rig.bootstrap, rig.topics.user, values, partition=0)
     async with rig.ingesting():
         await rig.until_stored(10)
-    await _commit(rig, TopicPartition(rig.topics.user, 0), 0, Intent(9, 1_700_000_000_000, 10, "test"))
+    await _commit(
+        rig,
+        TopicPartition(rig.topics.user, 0),
+        0,
+        Intent("test", 10, (Span(0, 0, 9, int(time.time() * 1000)),)),
+    )
     more = json.dumps(fresh("user.registered", seed=99)).encode()
     await produce(rig.bootstrap, rig.topics.user, [more], partition=0)
     async with rig.ingesting():
@@ -201,8 +207,15 @@ async def test_a_thousand_hostile_messages_among_ten_thousand_good_ones(rig: Rig
     assert await rig.count("events_raw") == 10_000
 
 
-def test_a_token_names_everything_that_tells_a_range_from_another() -> None:
-    assert token("test", "e1", "t", 3, 10, 19) == "test:e1:t:3:10-19"
+def test_a_token_names_everything_that_tells_a_batch_from_another() -> None:
+    intent = Intent("e1", 12, (Span(3, 10, 19, 5), Span(4, 0, 2, 6)))
+    assert intent.token("test", "t") == "test:e1:t:3:10-19,4:0-2"
+
+
+def test_the_largest_intent_fits_into_a_commit() -> None:
+    most = 10**12  # an offset that no partition will reach, a time far away
+    spans = tuple(Span(999, most, most, 4 * most) for _ in range(MAX_SPANS))
+    assert len(Intent("e" * 64, 10**6, spans).encode()) < 4096
 
 
 async def _until_dead(rig: Rig, letters: int) -> None:

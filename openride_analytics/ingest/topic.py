@@ -1,0 +1,333 @@
+"""One topic's partitions while this process owns them: recovered first, then stored batch by batch."""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from aiokafka import TopicPartition
+
+from openride_analytics.clock import Clock, wait
+from openride_analytics.errors import Reason, Rejected, Retryable
+from openride_analytics.ingest.batch import Batch, Draft, Source, Span, build
+from openride_analytics.ingest.crash import CrashPoints, Point
+from openride_analytics.ingest.dead_letters import DeadLetter, DeadLetters, reasons
+from openride_analytics.ingest.decode import Decoder
+from openride_analytics.ingest.duplicates import DuplicateWindow
+from openride_analytics.ingest.inflight import Inflight
+from openride_analytics.ingest.intake import Intake
+from openride_analytics.ingest.intent import Intent
+from openride_analytics.ingest.offsets import Committed, Offsets, PartitionLost
+from openride_analytics.ingest.partition import Partition, State
+from openride_analytics.ingest.spans import read_spans
+from openride_analytics.ingest.warehouse import Warehouse
+from openride_analytics.settings import Settings
+from openride_analytics.store.clickhouse import DataRefused
+from openride_analytics.telemetry import Metrics
+
+log = logging.getLogger("openride.ingest")
+
+T = TypeVar("T")
+
+BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
+
+# Up to here a batch is built in about a millisecond; beyond, a thread keeps the loop free.
+THREAD_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the topics of one process share."""
+
+    settings: Settings
+    warehouse: Warehouse
+    offsets: Offsets
+    dead_letters: DeadLetters
+    seek: Callable[[TopicPartition, int], None]
+    inflight: Inflight
+    metrics: Metrics
+    clock: Clock
+    crash: CrashPoints
+    rng: random.Random
+
+
+class Topic:
+    """Stores what its partitions have accepted, in a task of its own, from one assignment to its revocation.
+
+    A batch takes the drafts of all its partitions: with many partitions and little traffic the inserts
+    themselves, some 80 ms of ClickHouse's time each, would else be most of the work.
+    """
+
+    def __init__(self, kind: str, name: str, numbers: Collection[int], services: Services) -> None:
+        settings = services.settings
+        ingest = settings.ingest
+        self._services = services
+        self._source = Source(kind, name, settings.kafka.topic_epoch)
+        decode = Decoder(kind, ingest.max_message_bytes, ingest.max_event_age_days)
+        self.partitions: Mapping[int, Partition] = {
+            number: Partition(TopicPartition(name, number), decode, ingest, services.clock, services.inflight)
+            for number in sorted(numbers)
+        }
+        self._intake = Intake(
+            self.partitions.values(), ingest.flush_interval_ms / 1000, services.clock, services.inflight
+        )
+        self._state = State.RECOVERING
+        self._leaving = asyncio.Event()
+        self._task = asyncio.create_task(self._run(), name=f"topic {name}")
+
+    # -- the poll loop's side
+
+    def look(self) -> None:
+        """A partition has accepted records, or there is no room for more."""
+        self._intake.look()
+
+    def check(self) -> None:
+        """Raise what ended the task, if that was no outcome it knows."""
+        if self._task.done() and not self._task.cancelled():
+            self._task.result()
+
+    async def leave(self, seconds: float) -> None:
+        """Finish the batch in flight, for at most `seconds`; then drop it, its intent stays."""
+        self._leaving.set()
+        self._intake.close()
+        done, _ = await asyncio.wait([self._task], timeout=seconds)
+        if not done:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=seconds)
+        if self._task.done() and not self._task.cancelled() and (error := self._task.exception()) is not None:
+            log.error("topic crashed", extra=self._names, exc_info=error)
+
+    # -- its own task
+
+    async def _run(self) -> None:
+        try:
+            await self._recover()
+            while (drafts := await self._intake.take()) is not None:
+                await self._store(drafts)
+            await self._commit()
+        except PartitionLost:
+            self._move(State.LOST)
+            log.info("partitions lost", extra=self._names)
+        finally:
+            self._intake.close()
+
+    async def _recover(self) -> None:
+        """Find out where the last owners stopped and finish what they had begun."""
+        committed = await self._retry(
+            lambda: self._services.offsets.committed([p.tp for p in self.partitions.values()])
+        )
+        open_inserts: dict[Intent, list[int]] = defaultdict(list)
+        for number, partition in self.partitions.items():
+            found = committed[partition.tp]
+            await self._start(partition, found)
+            if found.intent is not None:
+                open_inserts[found.intent].append(number)
+        for intent, numbers in open_inserts.items():
+            await self._repeat(intent, numbers)
+        await self._commit()
+        for partition in self.partitions.values():
+            self._services.seek(partition.tp, partition.next)
+        self._move(State.RUNNING)
+        log.info("partitions recovered", extra=self._names)
+
+    async def _start(self, partition: Partition, committed: Committed) -> None:
+        """Where a partition stands. What its group does not know to be stored would be stored a second time."""
+        offsets, warehouse, number = self._services.offsets, self._services.warehouse, partition.number
+        start = committed.offset
+        if start is None:
+            start = await self._retry(lambda: offsets.earliest(partition.tp))
+        partition.start(start, await self._window(self._source, number, start))
+        newest = await self._retry(lambda: warehouse.newest(self._source, number))
+        if newest >= start and (committed.intent is None or newest > committed.intent.end(number)):
+            partition.halt(
+                f"stored up to offset {newest} of epoch {self._source.epoch}, and the group stands at {start}: "
+                "if the topic was made again, set another KAFKA_TOPIC_EPOCH; if the group's offsets were lost "
+                f"or set back, set them to {newest + 1}"
+            )
+
+    async def _window(self, source: Source, number: int, before: int) -> DuplicateWindow:
+        """As it was when everything below `before` was stored: whoever builds a range again drops the same
+        duplicates, and does not take the range for its own."""
+        size = self._services.settings.ingest.dedup_window
+        recent = await self._retry(lambda: self._services.warehouse.recent_ids(source, number, before, size))
+        return DuplicateWindow(size, recent)
+
+    async def _repeat(self, intent: Intent, numbers: Collection[int]) -> None:
+        """Insert exactly the offsets of `intent` again, under the token they had, not only those of the
+        partitions `numbers`, whose commits have it: the others' owners do the same, and ClickHouse takes one."""
+        source = Source(self._source.kind, self._source.topic, intent.epoch)
+        found = await self._retry(lambda: read_spans(self._services.settings, source.topic, intent.spans))
+        judge = next(iter(self.partitions.values())).judge
+        drafts, windows = [], {}
+        for span in intent.spans:
+            draft = Draft(span.partition, span.first, span.at, 0)
+            for record in found[span]:
+                draft.add(record, judge(record, span.at / 1000), 0)
+            drafts.append((span, draft))
+            windows[span.partition] = await self._window(source, span.partition, span.first)
+        batch = await self._build(source, drafts, windows)
+        log.info("repeating an open insert", extra={**self._names, "rows": batch.rows})
+        if batch.rows != intent.rows:
+            # If the insert had arrived, what arrived then stays; if not, these rows do.
+            log.warning(
+                "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
+            )
+        mine = batch.of(numbers)
+        try:
+            await self._insert(batch, intent)
+        except DataRefused as error:
+            await self._narrow_down(mine, error)
+        else:
+            self._advance(mine)
+
+    async def _store(self, drafts: Sequence[Draft]) -> None:
+        """Dead letters, intent, insert, commit: nothing is lost or doubled by stopping in between."""
+        try:
+            windows = {number: partition.window for number, partition in self.partitions.items()}
+            batch = await self._build(self._source, [(draft.span, draft) for draft in drafts], windows)
+            self._services.crash.reach(Point.DECODED)
+            if batch.letters:
+                await self._bury(batch.letters)
+                self._services.crash.reach(Point.DEAD_LETTERED)
+            await self._announce(batch)
+        finally:
+            self._services.inflight.bytes -= sum(draft.size for draft in drafts)
+        self._count("duplicate", batch.duplicates)
+        tripped = [p for p in self.partitions.values() if p.tripped and p.draft is None]
+        # In a backlog the commit rides on the next intent.
+        if tripped or not self._intake.due:
+            await self._commit()
+        for partition in tripped:
+            partition.halt(partition.tripped or "")
+
+    async def _announce(self, batch: Batch) -> None:
+        """Write the intent, then do as it says."""
+        if not batch.rows:
+            self._advance(batch)
+            return
+        intent = Intent(batch.source.epoch, batch.rows, batch.spans)
+        await self._commit(intent)
+        self._services.crash.reach(Point.INTENT_COMMITTED)
+        try:
+            await self._insert(batch, intent)
+        except DataRefused as error:
+            await self._narrow_down(batch, error)
+        else:
+            self._services.crash.reach(Point.INSERTED)
+            self._advance(batch)
+
+    async def _narrow_down(self, batch: Batch, error: DataRefused) -> None:
+        """Halve a refused batch until the row that ClickHouse refuses stands alone, and bury that."""
+        if await self._is_partly_stored(batch):
+            for span in batch.spans:
+                self.partitions[span.partition].halt(
+                    f"ClickHouse refuses rows among offsets that are partly stored: {error}"
+                )
+        elif batch.rows == 1 and len(batch.shares) == 1:
+            rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
+            await self._bury([DeadLetter(batch.shares[0].records[0], rejected)])
+            self._advance(batch)
+        else:
+            await self._commit(withdraw=[span.partition for span in batch.spans])
+            for half in batch.halves():
+                await self._announce(half)
+
+    async def _is_partly_stored(self, batch: Batch) -> bool:
+        for span in batch.spans:
+            if await self._retry(partial(self._services.warehouse.holds, batch.source, span)):
+                return True
+        return False
+
+    async def _insert(self, batch: Batch, intent: Intent) -> None:
+        name = intent.token(self._services.settings.app.env, batch.source.topic)
+        begun = self._services.clock.monotonic()
+        await self._retry(lambda: self._services.warehouse.insert(batch, name))
+        self._measure(batch, self._services.clock.monotonic() - begun)
+
+    def _advance(self, batch: Batch) -> None:
+        for share in batch.shares:
+            self.partitions[share.span.partition].advance(share)
+
+    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        await self._retry(lambda: self._services.dead_letters.send(letters, self._services.clock.time()))
+        self._count("dead_lettered", len(letters))
+        for reason, count in reasons(letters).items():
+            self._services.metrics.ingest_dead_letters_total.labels(self._source.topic, reason).inc(count)
+
+    async def _commit(self, intent: Intent | None = None, withdraw: Collection[int] = ()) -> None:
+        """What is stored and not yet committed, and what is about to be stored, of all partitions in one request:
+        an intent that only some of its partitions know would be worse than none. `withdraw`: partitions whose
+        intent will not be carried out.
+        """
+        announced = {span.partition for span in intent.spans} if intent is not None else set()
+        positions = {
+            partition.tp: (partition.stored_to, intent if number in announced else None)
+            for number, partition in self.partitions.items()
+            if partition.state is not State.HALTED
+            and (number in announced or number in withdraw or partition.stored_to != partition.committed)
+        }
+        if not positions:
+            return
+        await self._retry(lambda: self._services.offsets.commit(positions))
+        for tp, (offset, _) in positions.items():
+            self.partitions[tp.partition].committed = offset
+        if intent is None:
+            self._services.crash.reach(Point.COMMITTED)
+
+    async def _build(
+        self,
+        source: Source,
+        drafts: Sequence[tuple[Span, Draft]],
+        windows: Mapping[int, DuplicateWindow],
+    ) -> Batch:
+        def work() -> Batch:
+            batch = build(source, drafts, windows)
+            _ = batch.columns  # made here, kept by the batch
+            return batch
+
+        few = sum(len(draft.records) for _, draft in drafts) <= THREAD_ROWS
+        return work() if few else await asyncio.to_thread(work)
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Until it succeeds or the topic is to be left; an outage is no reason to drop anything."""
+        before, pause = self._state, BACKOFF_FIRST
+        while True:
+            try:
+                result = await attempt()
+            except Retryable as error:
+                if self._leaving.is_set():
+                    raise PartitionLost from error
+                if self._state is not State.RETRYING:
+                    self._move(State.RETRYING, str(error))
+                    log.warning("retrying", extra={**self._names, "problem": str(error)})
+                await wait(self._leaving, pause * self._services.rng.uniform(0.5, 1))
+                pause = min(2 * pause, BACKOFF_MOST)
+            else:
+                if self._state is State.RETRYING:
+                    self._move(before)
+                return result
+
+    def _move(self, state: State, problem: str | None = None) -> None:
+        self._state = state
+        for partition in self.partitions.values():
+            partition.move(state, problem)
+
+    def _measure(self, batch: Batch, seconds: float) -> None:
+        metrics, topic = self._services.metrics, self._source.topic
+        self._count("stored", batch.rows)
+        metrics.ingest_batch_events.labels(topic).observe(batch.rows)
+        metrics.ingest_insert_seconds.labels(topic).observe(seconds)
+        oldest = min(share.records[0].timestamp for share in batch.shares if share.records) / 1000
+        metrics.ingest_delay_seconds.labels(topic).observe(max(0, self._services.clock.time() - oldest))
+
+    def _count(self, outcome: str, events: int) -> None:
+        if events:
+            self._services.metrics.ingest_events_total.labels(self._source.topic, outcome).inc(events)
+
+    @property
+    def _names(self) -> dict[str, object]:
+        return {"topic": self._source.topic, "partitions": list(self.partitions)}
