@@ -40,7 +40,7 @@ class Scene:
 
     async def until_stored(self) -> None:
         """A replica of the name `peer`, which cuts its batches elsewhere, has stored all."""
-        self.fleet.start("peer", INGEST_BATCH_SIZE="700")
+        self.fleet.start("peer", INGEST_BATCH_SIZE="90")
         await self.looker.until_stored(within=60)
 
     async def wake(self) -> None:
@@ -48,7 +48,7 @@ class Scene:
         before = len(self.zombie.text())
         self.fleet.resume("zombie")
         await eventually(lambda: "partitions recovered" in self.zombie.text()[before:], within=40)
-        await self.looker.until_stored()
+        await self.looker.until_stored(within=40)
 
 
 @asynccontextmanager
