@@ -144,13 +144,14 @@ class Batch:
         """Only the shares of these partitions."""
         return replace(self, shares=tuple(s for s in self.shares if s.span.partition in partitions))
 
-    def halves(self) -> "tuple[Batch, Batch]":
-        """Two batches that together cover the same offsets; needs at least two shares, or two rows."""
-        if len(self.shares) == 1:
-            first, second = self.shares[0].halves()
-            return replace(self, shares=(first,)), replace(self, shares=(second,))
-        middle = len(self.shares) // 2
-        return replace(self, shares=self.shares[:middle]), replace(self, shares=self.shares[middle:])
+    def halves(self) -> "Sequence[Batch]":
+        """Two batches that together cover the same offsets; none where it is a single row."""
+        if len(self.shares) > 1:
+            middle = len(self.shares) // 2
+            return [replace(self, shares=self.shares[:middle]), replace(self, shares=self.shares[middle:])]
+        if self.rows > 1:
+            return [replace(self, shares=(half,)) for half in self.shares[0].halves()]
+        return []
 
 
 def build(

@@ -180,7 +180,7 @@ class Topic:
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(mine, error)
+            await self._narrow_down(batch, [mine], error)
         else:
             self._advance(mine)
 
@@ -215,26 +215,26 @@ class Topic:
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(batch, error)
+            await self._narrow_down(batch, batch.halves(), error)
         else:
             self._services.crash.reach(Point.INSERTED)
             self._advance(batch)
 
-    async def _narrow_down(self, batch: Batch, error: DataRefused) -> None:
-        """Halve a refused batch until the row that ClickHouse refuses stands alone, and bury that."""
-        if await self._is_partly_stored(batch):
-            for span in batch.spans:
+    async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
+        """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
+        if await self._is_partly_stored(refused):
+            for span in (span for part in parts or [refused] for span in part.spans):
                 self.partitions[span.partition].halt(
                     f"ClickHouse refuses rows among offsets that are partly stored: {error}"
                 )
-        elif batch.rows == 1 and len(batch.shares) == 1:
+        elif not parts:
             rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
-            await self._bury([DeadLetter(batch.shares[0].records[0], rejected)])
-            self._advance(batch)
+            await self._bury([DeadLetter(refused.shares[0].records[0], rejected)])
+            self._advance(refused)
         else:
-            await self._commit(withdraw=[span.partition for span in batch.spans])
-            for half in batch.halves():
-                await self._announce(half)
+            await self._commit(withdraw=[span.partition for part in parts for span in part.spans])
+            for part in parts:
+                await self._announce(part)
 
     async def _is_partly_stored(self, batch: Batch) -> bool:
         for span in batch.spans:

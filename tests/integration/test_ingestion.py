@@ -121,7 +121,7 @@ async def test_bad_messages_are_dead_lettered_and_their_neighbors_stored(rig: Ri
 
 
 async def test_a_row_that_only_clickhouse_refuses_is_found_and_dead_lettered(rig: Rig) -> None:
-    await _constrain(rig, "landing_user", "ifNull(city, '') != 'Nowhere'")
+    await rig.constrain("landing_user", "ifNull(city, '') != 'Nowhere'")
     events = registrations(30)
     events[17]["city"] = "Nowhere"
     await produce(rig.bootstrap, rig.topics.user, [json.dumps(e).encode() for e in events], partition=0)
@@ -222,14 +222,6 @@ async def _until_dead(rig: Rig, letters: int) -> None:
     async with asyncio.timeout(20):
         while len(await read_all(rig.bootstrap, rig.topics.dlq)) < letters:
             await asyncio.sleep(0.05)
-
-
-async def _constrain(rig: Rig, table: str, check: str) -> None:
-    """Have ClickHouse refuse rows of a landing table; a Null table's constraints can only be made with it."""
-    ddl = (await rig.clickhouse.select(f"SHOW CREATE TABLE {table}")).one()["statement"]
-    body, _, engine = ddl.rpartition(")\n")
-    await rig.clickhouse.execute(f"DROP TABLE {table} SYNC")
-    await rig.clickhouse.execute(f"{body}, CONSTRAINT refused CHECK {check})\n{engine}")
 
 
 async def _commit(rig: Rig, partition: TopicPartition, offset: int, intent: Intent) -> None:
