@@ -48,7 +48,11 @@ class Offsets:
         except (KafkaError, TimeoutError, OSError, AttributeError) as error:
             # AttributeError: aiokafka 0.14 trips over itself when a partition's answer carries an error
             raise Retryable("kafka", f"offsets could not be read: {type(error).__name__}") from error
-        return {tp: _committed(found.get(tp)) for tp in wanted}
+        if found.keys() != set(wanted):
+            # aiokafka 0.14 overlooks the error of an answer as a whole, as from a coordinator that still loads what
+            # was committed. What the group never committed would be in the answer, as -1.
+            raise Retryable("kafka", "offsets could not be read: the answer lacks partitions")
+        return {tp: _committed(found[tp]) for tp in wanted}
 
     async def commit(self, positions: Mapping[TopicPartition, tuple[int, Intent | None]]) -> None:
         """Of each partition everything below its offset is stored; all in one request, which the coordinator
@@ -95,7 +99,7 @@ class Offsets:
             return {}
 
 
-def _committed(found: OffsetAndMetadata | None) -> Committed:
-    if found is None or found.offset < 0:
+def _committed(found: OffsetAndMetadata) -> Committed:
+    if found.offset < 0:
         return Committed(None, None)
     return Committed(found.offset, parse(found.metadata))
