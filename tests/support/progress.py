@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupLoadInProgressError, KafkaError
 
 from openride_analytics.settings import Kafka
 
@@ -95,11 +95,10 @@ class Looker:
                 self._kafka.group_id, partitions=self._partitions
             )
             ends = await self._consumer.end_offsets(self._partitions)
-        never = OffsetAndMetadata(-1, "")
-        commits = {tp: found.get(tp, never) for tp in self._partitions}
+        if found.keys() != set(self._partitions):  # what was never committed is there too, as -1
+            raise GroupLoadInProgressError
         return {
-            tp: Place(max(0, commit.offset), ends[tp], commit.metadata or "")
-            for tp, commit in commits.items()
+            tp: Place(max(0, found[tp].offset), ends[tp], found[tp].metadata or "") for tp in self._partitions
         }
 
     async def members(self) -> set[str]:
@@ -169,4 +168,6 @@ async def watching(looker: Looker) -> AsyncIterator[Progress]:
         yield progress
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
