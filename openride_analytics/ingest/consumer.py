@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from openride_analytics import kafka
 from openride_analytics.clock import Clock, wait
@@ -25,7 +25,7 @@ from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.supervisor import Child, until_stopping
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, cpu_time
 
 log = logging.getLogger("openride.ingest")
 
@@ -160,6 +160,8 @@ class Ingestion:
                 topic.check()
             try:
                 await self._fetch(consumer)
+            except NoOffsetForPartitionError:
+                continue  # it was given to us within the call; its recovery has yet to say where it begins
             except OffsetOutOfRangeError as error:
                 self._halt_lost_offsets(error)
             if not services.inflight.room():
@@ -173,9 +175,13 @@ class Ingestion:
         wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
         async with asyncio.timeout(self._settings.ingest.stall_seconds):
             fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
-        for tp, records in fetched.items():
-            if self._partitions.get(tp) is wanting[tp]:  # not revoked meanwhile
-                wanting[tp].accept(records)
+        with cpu_time(self._metrics.ingest_cpu_seconds_total.labels("decode")):
+            for tp, records in fetched.items():
+                # A rebalance within the call may have taken it, or given it anew: then what was fetched since that
+                # one runs is its own, and will not be fetched again.
+                partition = self._partitions.get(tp)
+                if partition is not None and (partition is wanting[tp] or partition.state is State.RUNNING):
+                    partition.accept(records)
         for topic in self._topics:
             if any(partition.tp in fetched for partition in topic.partitions.values()):
                 topic.look()

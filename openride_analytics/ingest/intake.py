@@ -43,7 +43,8 @@ class Intake:
         return left is not None and left <= 0
 
     async def take(self) -> Sequence[Draft] | None:
-        """The drafts of the next batch once one of them is full or its time has come; None when closed."""
+        """The drafts of the next batch once one of them is full or its time has come; none of them where a
+        partition is only to be halted; None when closed."""
         while not self._closed:
             self._changed.clear()
             left = self._until_due()
@@ -58,6 +59,8 @@ class Intake:
 
     def _until_due(self) -> float | None:
         """Seconds until the oldest draft is due; None while there is none."""
+        if any(partition.spent for partition in self._partitions):
+            return 0
         waiting = [partition for partition in self._partitions if partition.draft is not None]
         if not waiting:
             return None

@@ -104,6 +104,11 @@ class Partition:
             len(draft.records) >= self._ingest.batch_size or draft.size >= MAX_BATCH_BYTES
         )
 
+    @property
+    def spent(self) -> bool:
+        """Whether too many messages were bad, and all before them is taken: it is to be halted."""
+        return self.tripped is not None and self.draft is None and self.state is not State.HALTED
+
     def accept(self, records: Sequence[ConsumerRecord]) -> None:
         """Take what was fetched, in offset order. After too many bad ones the rest is left."""
         self._waiting.extend(records)

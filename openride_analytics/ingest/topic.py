@@ -27,7 +27,7 @@ from openride_analytics.ingest.spans import read_spans
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import DataRefused
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, cpu_time
 
 log = logging.getLogger("openride.ingest")
 
@@ -107,7 +107,9 @@ class Topic:
         try:
             await self._recover()
             while (drafts := await self._intake.take()) is not None:
-                await self._store(drafts)
+                if drafts:
+                    await self._store(drafts)
+                await self._halt_tripped()
             await self._commit()
         except PartitionLost:
             self._move(State.LOST)
@@ -176,12 +178,21 @@ class Topic:
             log.warning(
                 "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
             )
+        if batch.rows < intent.rows and not await self._is_partly_stored(source, batch.spans):
+            for number in numbers:
+                self.partitions[number].halt(
+                    f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
+                    f"{intent.rows} rows Kafka has {batch.rows}: if the others are given up, set the group's "
+                    f"offset to {intent.end(number) + 1}"
+                )
+            return
         mine = batch.of(numbers)
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
             await self._narrow_down(batch, [mine], error)
         else:
+            self._services.crash.reach(Point.INSERTED)
             self._advance(mine)
 
     async def _store(self, drafts: Sequence[Draft]) -> None:
@@ -197,9 +208,13 @@ class Topic:
         finally:
             self._services.inflight.bytes -= sum(draft.size for draft in drafts)
         self._count("duplicate", batch.duplicates)
-        tripped = [p for p in self.partitions.values() if p.tripped and p.draft is None]
-        # In a backlog the commit rides on the next intent.
-        if tripped or not self._intake.due:
+        if not self._intake.due:  # in a backlog the commit rides on the next intent
+            await self._commit()
+
+    async def _halt_tripped(self) -> None:
+        """What came before too many bad messages is stored and committed first."""
+        tripped = [partition for partition in self.partitions.values() if partition.spent]
+        if tripped:
             await self._commit()
         for partition in tripped:
             partition.halt(partition.tripped or "")
@@ -222,8 +237,9 @@ class Topic:
 
     async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
         """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
-        if await self._is_partly_stored(refused):
-            for span in (span for part in parts or [refused] for span in part.spans):
+        spans = [span for part in parts or [refused] for span in part.spans]
+        if await self._is_partly_stored(refused.source, spans):
+            for span in spans:
                 self.partitions[span.partition].halt(
                     f"ClickHouse refuses rows among offsets that are partly stored: {error}"
                 )
@@ -232,17 +248,19 @@ class Topic:
             await self._bury([DeadLetter(refused.shares[0].records[0], rejected)])
             self._advance(refused)
         else:
-            await self._commit(withdraw=[span.partition for part in parts for span in part.spans])
+            await self._commit(withdraw=[span.partition for span in spans])
             for part in parts:
                 await self._announce(part)
 
-    async def _is_partly_stored(self, batch: Batch) -> bool:
-        for span in batch.spans:
-            if await self._retry(partial(self._services.warehouse.holds, batch.source, span)):
+    async def _is_partly_stored(self, source: Source, spans: Collection[Span]) -> bool:
+        for span in spans:
+            if await self._retry(partial(self._services.warehouse.holds, source, span)):
                 return True
         return False
 
     async def _insert(self, batch: Batch, intent: Intent) -> None:
+        if not batch.rows:
+            return
         name = intent.token(self._services.settings.app.env, batch.source.topic)
         begun = self._services.clock.monotonic()
         await self._retry(lambda: self._services.warehouse.insert(batch, name))
@@ -285,8 +303,9 @@ class Topic:
         windows: Mapping[int, DuplicateWindow],
     ) -> Batch:
         def work() -> Batch:
-            batch = build(source, drafts, windows)
-            _ = batch.columns  # made here, kept by the batch
+            with cpu_time(self._services.metrics.ingest_cpu_seconds_total.labels("build")):
+                batch = build(source, drafts, windows)
+                _ = batch.columns  # made here, kept by the batch
             return batch
 
         few = sum(len(draft.records) for _, draft in drafts) <= THREAD_ROWS

@@ -1,15 +1,23 @@
 """What ingestion asks of ClickHouse."""
 
+from typing import Final
+
 import numpy as np
 
 from openride_analytics.ingest.batch import Batch, Source, Span
 from openride_analytics.ingest.duplicates import Folds
+from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
 # Some hundred times what is usual. Repeating an insert that was only slow changes nothing.
 INSERT_SECONDS = 20.0
 QUERY_SECONDS = 20.0
+
+# Rows for a column of another type would be converted or refused, and neither is what they deserve.
+_TYPES: Final = {
+    kind: {column.name: column.type for column in (*COMMON, *typed)} for kind, typed in LANDING.items()
+}
 
 
 class Warehouse:
@@ -21,10 +29,11 @@ class Warehouse:
     async def insert(self, batch: Batch, token: str) -> None:
         """One batch as one block. Repeating it with the same token changes nothing.
 
-        Raises Retryable (Ambiguous where it may have been stored), DataRefused.
+        Raises Retryable (Ambiguous where it may have been stored), SchemaDrift, DataRefused.
         """
+        kind = batch.source.kind
         await self._clickhouse.insert(
-            f"landing_{batch.source.kind}", batch.columns, token=token, timeout=INSERT_SECONDS
+            f"landing_{kind}", batch.columns, token=token, timeout=INSERT_SECONDS, types=_TYPES[kind]
         )
 
     async def recent_ids(self, source: Source, partition: int, before: int, most: int) -> Folds:

@@ -23,6 +23,18 @@ _COLUMNS: Final = """
 SELECT table, name, type FROM system.columns
 WHERE database = {database:String} AND startsWith(table, 'landing_') ORDER BY table, position
 """
+_UNFILLED: Final = r"""
+WITH here AS (SELECT name, create_table_query FROM system.tables WHERE database = {database:String}),
+    there AS (SELECT table, name FROM system.columns WHERE database = {database:String})
+SELECT DISTINCT target, column
+FROM
+(
+    SELECT extract(create_table_query, '^CREATE MATERIALIZED VIEW \S+ TO \w+\.(\w+)') AS target, there.name AS column
+    FROM there INNER JOIN here ON here.name = there.table
+)
+WHERE target IN (SELECT name FROM here) AND (target, column) NOT IN (SELECT table, name FROM there)
+ORDER BY target, column
+"""
 
 
 async def check(clickhouse: ClickHouse, settings: Settings) -> list[str]:
@@ -39,6 +51,7 @@ async def check(clickhouse: ClickHouse, settings: Settings) -> list[str]:
     applied = [migration for migration in migrations if migration not in left]
     problems += await _tables(clickhouse, applied, target)
     problems += await _landing(clickhouse, target)
+    problems += await _unfilled(clickhouse, target)
     return problems
 
 
@@ -86,3 +99,9 @@ async def _landing(clickhouse: ClickHouse, target: Target) -> list[str]:
             if found.get(table, []) != expected:
                 problems.append(f"the columns of {table} are not as expected")
     return problems
+
+
+async def _unfilled(clickhouse: ClickHouse, target: Target) -> list[str]:
+    """Columns that a view offers and its target lacks: an insert leaves them out and calls it success."""
+    block = await clickhouse.select(_UNFILLED, {"database": target.database}, name="schema")
+    return [f"{row['target']} has no column {row['column']}" for row in block.dicts()]

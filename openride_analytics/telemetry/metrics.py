@@ -4,6 +4,9 @@ Labels come from closed sets only: enums, route templates, our topics and their 
 actors. Never ids, paths, offsets or error texts: each distinct value is a time series kept for ever.
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import prometheus_client
@@ -80,6 +83,9 @@ class Metrics:
         self.ingest_insert_seconds = self._histogram(
             "ingest_insert_seconds", "One insert, until the server confirmed it", INSERT_SECONDS, "topic"
         )
+        self.ingest_cpu_seconds_total = self._counter(
+            "ingest_cpu_seconds_total", "Processor time of a stage: decode, build or encode", "stage"
+        )
         self.ingest_delay_seconds = self._histogram(
             "ingest_delay_seconds",
             "From a message's arrival in Kafka to being queryable",
@@ -135,6 +141,16 @@ class Metrics:
 
     def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"openride_{name}", about, labels, buckets=buckets, registry=self.registry)
+
+
+@contextmanager
+def cpu_time(counter: Counter) -> Iterator[None]:
+    """Add the processor time that this thread spends on the block, which awaits nothing."""
+    begun = time.thread_time()
+    try:
+        yield
+    finally:
+        counter.inc(time.thread_time() - begun)
 
 
 def render(registry: CollectorRegistry) -> bytes:

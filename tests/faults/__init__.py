@@ -1,0 +1,27 @@
+"""Faults of ingestion, each through the whole loop on real servers, and each followed by the audit.
+
+`make faults` lets them last as long as they are said to; `make test` a twentieth of that.
+
+fault                                                    test
+ 1  kill at each step                                    test_crash
+ 2  insert applied, its answer lost                      test_clickhouse
+ 3  a view throws, or its target is missing              test_tables
+ 6  one bad message among ten thousand                   test_messages
+ 7  nothing but bad messages                             test_messages
+ 8  no dead-letter topic, or too small a one             test_dead_letters
+ 9  hostile messages                                     test_messages
+10  event times over two hundred months                  test_messages
+11  ClickHouse killed within an insert                   test_clickhouse_killed
+12  ClickHouse hangs                                     test_clickhouse
+13  progress before an exception                         test_clickhouse
+14  connection cut within the rows                       test_clickhouse
+15  too many parts, memory limit, read-only              test_tables
+16  a question past its deadline                         tests/integration/test_clickhouse_faults
+17  a column dropped, or of another type                 test_tables
+18  broker away                                          test_kafka
+20  a commit fails                                       test_kafka
+21  messages deleted before they were read               test_kafka
+22  a topic made again                                   test_kafka
+23  event loop blocked                                   test_kafka
+24  recovery fails                                       test_recovery
+"""

@@ -44,6 +44,7 @@ DATABASE = "chaos"
 RATE = 800.0  # messages a second
 REPEATED, BAD = 0.02, 0.005  # shares of the messages
 SESSION_MS = 6_000
+SLOW_SECONDS = 0.3
 CATCH_UP_SECONDS = 180.0
 ORCHESTRATOR_SECONDS = 0.5
 
@@ -113,8 +114,12 @@ class Site:
     @asynccontextmanager
     async def _network(self, strike: Strike) -> AsyncIterator[None]:
         proxy = self.proxies[strike.target]
-        proxy.arm(Fault[strike.what.upper()], after=strike.after)
+        if strike.what == "slow":
+            proxy.delay = SLOW_SECONDS
+        else:
+            proxy.arm(Fault[strike.what.upper()], after=strike.after)
         yield
+        proxy.delay = 0
         proxy.mend()
         proxy.reset_all()
 

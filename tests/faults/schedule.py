@@ -34,7 +34,7 @@ class Strike:
 def targets() -> dict[str, list[str]]:
     """Everything that faults may happen to, and which."""
     replicas = {f"replica-{n}": ["killed", "terminated", "hung"] for n in range(REPLICAS)}
-    networks = {f"network-{n}": [fault.name.lower() for fault in Fault] for n in range(REPLICAS)}
+    networks = {f"network-{n}": [*(fault.name.lower() for fault in Fault), "slow"] for n in range(REPLICAS)}
     return {
         **replicas,
         **networks,

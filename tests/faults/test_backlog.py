@@ -17,20 +17,19 @@ from tests.bench.load import send
 from tests.support import ledger
 from tests.support.auditing import differences
 from tests.support.clickhouse import Database
+from tests.support.durations import SCALE, lasting
 from tests.support.load import ride_messages
 from tests.support.progress import Place, looking
-from tests.support.scale import FULL, scaled
 from tests.support.service import running
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.kafka,
-    pytest.mark.parametrize("broker", ["kafka"], indirect=True),
-    pytest.mark.timeout(scaled(1800, least=120)),
+    pytest.mark.timeout(lasting(1800, least=120)),
 ]
 
-EVENTS = 2_000_000 if FULL else 50_000
-AWAY_SECONDS = scaled(60)
+EVENTS = 2_000_000 if SCALE == 1 else 50_000
+AWAY_SECONDS = lasting(60)
 TOPICS = 6
 MEMORY_BYTES = 500_000_000
 LOOK_SECONDS = 0.05
@@ -52,7 +51,7 @@ def environ(ingestion_environ: dict[str, str], clickhouse: EmbeddedClickHouse) -
         "PORT": "0",
         "METRICS_RETENTION_DAYS": "3650",
         "LOCATION_RETENTION_DAYS": "3650",
-        "INGEST_BATCH_SIZE": "10000" if FULL else "500",
+        "INGEST_BATCH_SIZE": "10000" if SCALE == 1 else "500",
     }
 
 
@@ -69,13 +68,13 @@ async def test_a_backlog_survives_an_outage_in_bounded_memory_and_without_leavin
         measuring(process.pid) as memory,
     ):
         assert clickhouse.pid is not None
-        await looker.until(half_stored, within=scaled(300, least=40))
+        await looker.until(half_stored, within=lasting(300, least=40))
         psutil.Process(clickhouse.pid).kill()
         await clickhouse.stop()
         await asyncio.sleep(AWAY_SECONDS)
         left = sum(place.lag for place in (await looker.look()).values())
         await clickhouse.start()
-        await looker.until_stored(within=scaled(1200, least=60))
+        await looker.until_stored(within=lasting(1200, least=60))
         recoveries = process.text().count("partitions recovered")
     assert left > 0, "all was stored before the outage"
     assert (max(memory) < MEMORY_BYTES, recoveries) == (True, TOPICS), (max(memory), process.text())

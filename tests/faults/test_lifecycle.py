@@ -26,7 +26,6 @@ from tests.support.serving import START_SECONDS, Served, consuming, listening
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.kafka,
-    pytest.mark.parametrize("broker", ["kafka"], indirect=True),
 ]
 
 T = TypeVar("T")

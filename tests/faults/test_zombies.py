@@ -21,7 +21,6 @@ from tests.support.service import Process
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.kafka,
-    pytest.mark.parametrize("broker", ["kafka"], indirect=True),
 ]
 
 PARTITIONS = 3

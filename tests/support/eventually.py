@@ -2,14 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 LIMIT_SECONDS = 15.0
 
 
 async def eventually(check: Callable[[], bool], *, within: float = LIMIT_SECONDS) -> None:
     """Return as soon as `check()` is true; fail after `within` seconds."""
+
+    async def checked() -> bool:
+        return check()
+
+    await poll(checked, within=within)
+
+
+async def poll(check: Callable[[], Awaitable[bool]], *, within: float = LIMIT_SECONDS) -> None:
+    """The same for a question that has to be awaited."""
     deadline = time.monotonic() + within
-    while not check():
+    while not await check():
         assert time.monotonic() < deadline, f"still not so after {within:g} s"
         await asyncio.sleep(0.02)

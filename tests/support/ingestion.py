@@ -80,10 +80,12 @@ class Rig:
         await self.clickhouse.execute(f"{body}, CONSTRAINT refused CHECK {check})\n{engine}")
 
     @asynccontextmanager
-    async def ingesting(self, settings: Settings | None = None) -> AsyncIterator[Ingestion]:
+    async def ingesting(
+        self, settings: Settings | None = None, clickhouse: ClickHouse | None = None
+    ) -> AsyncIterator[Ingestion]:
         """The actor at work; asked to stop at the end, as a supervisor does."""
         child = Child()
-        actor = Ingestion(settings or self.settings, self.clickhouse, Metrics(), SystemClock())
+        actor = Ingestion(settings or self.settings, clickhouse or self.clickhouse, Metrics(), SystemClock())
         task = asyncio.create_task(actor.run(child))
         try:
             yield actor

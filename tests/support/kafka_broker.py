@@ -46,11 +46,11 @@ POM = f"""<project>
 PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind_port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy_port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 message.max.bytes=16777216
@@ -155,6 +155,9 @@ class KafkaBroker:
         with KafkaBroker(folder) as broker:
             ... broker.bootstrap ...
 
+    Who comes by `behind_port` is sent to `proxy_port`, where a test may have a proxy that leads back to
+    `behind_port`: then nothing goes around the proxy.
+
     Raises Unavailable when there is no Kafka, RuntimeError with its log's last lines when it does not start.
     """
 
@@ -164,7 +167,7 @@ class KafkaBroker:
         require_java()
         self._jars = jars or fetch_jars()
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self._controller_port = free_ports(2)
+        self.port, self.behind_port, self.proxy_port, self._controller_port = free_ports(4)
 
     @property
     def bootstrap(self) -> str:
@@ -259,7 +262,12 @@ class KafkaBroker:
     def _format(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
-        ports = {"port": self.port, "controller_port": self._controller_port}
+        ports = {
+            "port": self.port,
+            "behind_port": self.behind_port,
+            "proxy_port": self.proxy_port,
+            "controller_port": self._controller_port,
+        }
         properties.write_text(PROPERTIES.format(data=self.folder / "data", **ports))
         arguments = ["format", "-t", CLUSTER_ID, "-c", str(properties)]
         command = self._java("256m", "warn", "kafka.tools.StorageTool", *arguments)
