@@ -75,6 +75,7 @@ class Looker:
         """Connect; the topics must be there."""
         await self._admin.start()
         await self._consumer.start()
+        await asyncio.sleep(0)  # aiokafka's consumer cannot be stopped before its own task has begun
         described = await self._admin.describe_topics(list(self._kafka.topics.events().values()))
         self._partitions = [
             TopicPartition(topic["topic"], part["partition"])
