@@ -112,7 +112,7 @@ async def test_a_rebalance_storm_changes_nothing(rig: Rig, environ: dict[str, st
 
 async def churn(replicas: Fleet, rng: random.Random, seconds: float) -> None:
     """One replica joins, one leaves, one dies and is replaced, one hangs for longer than its session: each in
-    turn, in any order, again and again for so many seconds, and each at least once."""
+    turn and seen through, in any order, again and again for so many seconds, and each at least once."""
     names = (f"joined-{n}" for n in itertools.count())
 
     async def join() -> None:
@@ -136,7 +136,8 @@ async def churn(replicas: Fleet, rng: random.Random, seconds: float) -> None:
     while True:
         for act in rng.sample([join, leave, die, hang], 4):
             await act()
-            await asyncio.sleep(lasting(5, least=2))
+            await replicas.until_shared(PARTITIONS)
+            await asyncio.sleep(lasting(5, least=1))
         if time.monotonic() > until:
             return
 
