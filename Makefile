@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test faults check fmt bench bench-ingest lock settings-doc clean
+.PHONY: help run test faults chaos check fmt bench bench-ingest lock settings-doc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -22,8 +22,11 @@ run: $(VENV)/.stamp-run ## the whole stack on this machine, with simulated rides
 test: $(VENV)/.stamp-dev ## all tests (ARGS="tests/unit -k settings" ...)
 	$(BIN)/python -m pytest $(ARGS)
 
-faults: $(VENV)/.stamp-dev ## the faults of ingestion at their full length, about ten minutes
+faults: $(VENV)/.stamp-dev ## the faults of ingestion at their full length, about half an hour
 	OPENRIDE_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout 600 $(ARGS)
+
+chaos: $(VENV)/.stamp-dev ## random faults against replicas under load (SEED=7 MINUTES=5)
+	$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 check: $(VENV)/.stamp-dev ## format, lint, types and the import contract; changes nothing
 	$(BIN)/ruff format --check .

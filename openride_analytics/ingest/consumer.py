@@ -35,6 +35,8 @@ LEAVE_SECONDS = REBALANCE_MS / 1000 / 3
 # What is in flight at a stop is left to its intent rather than let the process be killed.
 STOP_SECONDS = 3.0
 POLL_MS = 100
+# A member learns of a rebalance by its heartbeat, and all partitions stand still until the last one has.
+HEARTBEAT_MS = 1_000
 # Of one partition in one fetch; a larger message comes alone.
 FETCH_BYTES = 256 * 1024
 CONNECT_PAUSE = 2.0
@@ -131,7 +133,7 @@ class Ingestion:
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=POLL_MS,
             session_timeout_ms=self._settings.kafka.session_timeout_ms,
-            heartbeat_interval_ms=self._settings.kafka.session_timeout_ms // 5,
+            heartbeat_interval_ms=min(HEARTBEAT_MS, self._settings.kafka.session_timeout_ms // 5),
             rebalance_timeout_ms=REBALANCE_MS,
         )
         stack.push_async_callback(consumer.stop)

@@ -37,6 +37,7 @@ class Offsets:
         self._consumer = consumer
         self._admin = admin
         self._group = group
+        self._committing = asyncio.Lock()
 
     async def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Committed]:
         """What each partition's commit says. Raises Retryable."""
@@ -47,7 +48,11 @@ class Offsets:
         except (KafkaError, TimeoutError, OSError, AttributeError) as error:
             # AttributeError: aiokafka 0.14 trips over itself when a partition's answer carries an error
             raise Retryable("kafka", f"offsets could not be read: {type(error).__name__}") from error
-        return {tp: _committed(found.get(tp)) for tp in wanted}
+        if found.keys() != set(wanted):
+            # aiokafka 0.14 overlooks the error of an answer as a whole, as from a coordinator that still loads what
+            # was committed. What the group never committed would be in the answer, as -1.
+            raise Retryable("kafka", "offsets could not be read: the answer lacks partitions")
+        return {tp: _committed(found[tp]) for tp in wanted}
 
     async def commit(self, positions: Mapping[TopicPartition, tuple[int, Intent | None]]) -> None:
         """Of each partition everything below its offset is stored; all in one request, which the coordinator
@@ -58,12 +63,23 @@ class Offsets:
             for tp, (offset, intent) in positions.items()
         }
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            # One at a time, so that what one learns of the membership holds for the next.
+            async with asyncio.timeout(REQUEST_SECONDS), self._committing:
+                self._require_membership()
                 await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
             raise PartitionLost(", ".join(f"{tp.topic}/{tp.partition}" for tp in positions)) from error
         except (KafkaError, TimeoutError, OSError) as error:
             raise Retryable("kafka", f"offsets could not be committed: {type(error).__name__}") from error
+
+    def _require_membership(self) -> None:
+        """Raise CommitFailedError where the group has thrown this member out.
+
+        aiokafka would commit without a generation then, as those do that are in no group, and the broker takes that
+        if nobody else is left in the group: offsets that others have moved on meanwhile would go back.
+        """
+        if self._consumer._coordinator.generation < 0:  # no public name for it
+            raise CommitFailedError
 
     async def earliest(self, partition: TopicPartition) -> int:
         """Where a group that never committed begins. Raises Retryable."""
@@ -83,7 +99,7 @@ class Offsets:
             return {}
 
 
-def _committed(found: OffsetAndMetadata | None) -> Committed:
-    if found is None or found.offset < 0:
+def _committed(found: OffsetAndMetadata) -> Committed:
+    if found.offset < 0:
         return Committed(None, None)
     return Committed(found.offset, parse(found.metadata))

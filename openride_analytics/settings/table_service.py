@@ -145,9 +145,9 @@ INGEST = (
     Variable(
         "CRASH_AT",
         "ingest.crash_at",
-        pattern(r"[a-z_]+(:[1-9][0-9]{0,8})?", "point or point:n"),
+        pattern(r"[a-z_]+(:[1-9][0-9]{0,8}(:stop)?)?", "point, point:n or point:n:stop"),
         None,
-        "For tests: die at this step of storing a batch, the n-th time; refused in production",
+        "For tests: die (or be stopped) at this step of storing a batch, the n-th time; refused in production",
     ),
 )
 

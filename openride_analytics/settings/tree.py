@@ -94,7 +94,7 @@ class Ingest(msgspec.Struct, frozen=True):
     dedup_window: int  # messages per partition
     stall_seconds: float
     audit_interval_minutes: int  # 0: no audits
-    crash_at: str | None  # point, or point:n
+    crash_at: str | None  # point, point:n or point:n:stop
 
 
 class Retention(msgspec.Struct, frozen=True):

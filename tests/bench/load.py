@@ -1,5 +1,6 @@
 """Life-like messages: the simulation's own rides, told in the order of time."""
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 from confluent_kafka import Message, Producer
 
 from openride_analytics.simulate.rides import Rides
+
+log = logging.getLogger("openride.load")
 
 EVENTS_A_DAY = 50_000  # at the least, of so many drivers and riders
 FLUSH_SECONDS = 120
@@ -54,8 +57,9 @@ def send(
         assert topic is not None and partition is not None and offset is not None
         delivered.append(Delivered(topic, partition, offset, message.timestamp()[1]))
 
-    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 5}
-    producer = Producer({**options, "partitioner": "murmur2_random", "queue.buffering.max.messages": 1 << 18})
+    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5}
+    options |= {"partitioner": "murmur2_random", "queue.buffering.max.messages": 1 << 18}
+    producer = Producer(options, logger=log)
     begun = time.monotonic()
     for n, message in enumerate(messages):
         if rate is not None and (early := begun + n / rate - time.monotonic()) > 0:

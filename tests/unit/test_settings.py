@@ -88,6 +88,7 @@ def test_default(path: str, expected: object) -> None:
         ("CORS_ORIGINS", "*", "api.cors_origins", ("*",)),
         ("AGGREGATION_BATCH_SIZE", "7", "ingest.batch_size", 7),
         ("CRASH_AT", "inserted:2", "ingest.crash_at", "inserted:2"),
+        ("CRASH_AT", "inserted:2:stop", "ingest.crash_at", "inserted:2:stop"),
         ("DEFAULT_CURRENCY", "GHS", "api.default_currency", "GHS"),
         ("EXPORT_TEMP_DIR", "/var/tmp/x", "exports.temp_dir", Path("/var/tmp/x")),
         ("OTEL_SERVICE_NAME", "traced", "otel.service_name", "traced"),
