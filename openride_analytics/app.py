@@ -4,6 +4,7 @@
     reports   the same for PostgreSQL, where DATABASE_URL is set
     ingest    after schema: Kafka to ClickHouse
     http      from the start, so that whoever asks sees what is missing
+    loop      measures how long whoever is ready to run in the event loop waits for it
 
 They share one ClickHouse pool, one Redis client, one set of metrics and one clock. None waits for a server that
 is away except by trying again: the process is alive then, and not ready.
@@ -43,6 +44,7 @@ ROLES = ("api", "ingest")
 BACKOFF = Backoff(initial=0.5, factor=2, maximum=15, reset_after=60)
 LIMIT = Limit(restarts=5, within=120)
 AWAY_PAUSE = 2.0
+LOOP_PAUSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,24 @@ class Migrations:
             else:
                 child.ready()
                 return
+
+
+class LoopLag:
+    """Actor: sleeps, and measures how much later than due the loop came back."""
+
+    name = "loop"
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self, child: Child) -> None:
+        """Until told to stop."""
+        child.ready()
+        while not child.stopping.is_set():
+            due = self._clock.monotonic() + LOOP_PAUSE
+            await self._clock.sleep(LOOP_PAUSE)
+            self._metrics.event_loop_lag_seconds.observe(max(0.0, self._clock.monotonic() - due))
 
 
 async def serve(settings: Settings, roles: Collection[str] = ROLES, extra: Sequence[Spec] = ()) -> int:
@@ -127,6 +147,7 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         children=lambda: supervisor.children(),
         partitions=lambda: ingestion.partitions,
     )
+    specs.append(Spec(LoopLag(metrics, clock)))
     specs.append(Spec(HttpServer(Api(resources, health, full="api" in roles))))
     supervisor = Supervisor(
         [*specs, *extra],

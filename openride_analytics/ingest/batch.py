@@ -56,10 +56,10 @@ class Draft:
     outcomes: list[Event | Rejected] = field(default_factory=list)
     size: int = 0
 
-    def add(self, record: ConsumerRecord, outcome: Event | Rejected, size: int) -> None:
-        """Take the next record, `size` bytes large."""
-        self.records.append(record)
-        self.outcomes.append(outcome)
+    def add(self, records: Sequence[ConsumerRecord], outcomes: Sequence[Event | Rejected], size: int) -> None:
+        """Take the next records, `size` bytes in memory, and what each of them is."""
+        self.records.extend(records)
+        self.outcomes.extend(outcomes)
         self.size += size
 
     @property
@@ -144,13 +144,14 @@ class Batch:
         """Only the shares of these partitions."""
         return replace(self, shares=tuple(s for s in self.shares if s.span.partition in partitions))
 
-    def halves(self) -> "tuple[Batch, Batch]":
-        """Two batches that together cover the same offsets; needs at least two shares, or two rows."""
-        if len(self.shares) == 1:
-            first, second = self.shares[0].halves()
-            return replace(self, shares=(first,)), replace(self, shares=(second,))
-        middle = len(self.shares) // 2
-        return replace(self, shares=self.shares[:middle]), replace(self, shares=self.shares[middle:])
+    def halves(self) -> "Sequence[Batch]":
+        """Two batches that together cover the same offsets; none where it is a single row."""
+        if len(self.shares) > 1:
+            middle = len(self.shares) // 2
+            return [replace(self, shares=self.shares[:middle]), replace(self, shares=self.shares[middle:])]
+        if self.rows > 1:
+            return [replace(self, shares=(half,)) for half in self.shares[0].halves()]
+        return []
 
 
 def build(

@@ -67,8 +67,8 @@ async def read(settings: Settings, reason: str | None = None) -> AsyncGenerator[
 async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
     """Send each to the topic it came from: key, value and its own headers as they were.
 
-    A header tells where it lay first, from which its id is derived if it has none: sent back twice, it is
-    stored once. Raises Retryable.
+    It goes to its old partition, and a header tells where it lay first, from which its id is derived if it has
+    none: sent back twice, it is stored once. Raises Retryable.
     """
     producer = AIOKafkaProducer(
         **kafka.client_options(settings.kafka), acks="all", max_request_size=MAX_REQUEST_BYTES
@@ -81,6 +81,7 @@ async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
                     letter.why["topic"],
                     letter.record.value,
                     letter.record.key,
+                    partition=int(letter.why["partition"]),
                     headers=[*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
                 )
                 for letter in letters

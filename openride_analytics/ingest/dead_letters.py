@@ -106,19 +106,31 @@ class Limits:
         self._max_bad = max_ratio * memory
         self._max_run = max_run
         self._last = bytearray(memory)
+        self._bad = 0  # among the last
         self._place = 0
         self._run = 0
 
-    def exceeded_by(self, *, bad: bool) -> str | None:
-        """Count one message; what it exceeds, in words, or None."""
+    def count(self, bad: Sequence[bool]) -> tuple[int, str | None]:
+        """Count messages in their order: how many there are before a limit is exceeded, and by what, in words."""
+        if True not in bad and not self._bad:
+            self._run = (
+                0  # nothing but good ones, before and now: where the last ones stand makes no difference
+            )
+            return len(bad), None
+        for passed, is_bad in enumerate(bad):
+            exceeded = self._exceeded_by(bad=is_bad)
+            if exceeded:
+                return passed, exceeded
+        return len(bad), None
+
+    def _exceeded_by(self, *, bad: bool) -> str | None:
+        self._bad += bad - self._last[self._place]
         self._last[self._place] = bad
         self._place = (self._place + 1) % len(self._last)
         self._run = self._run + 1 if bad else 0
-        if not bad:
-            return None
         if self._run > self._max_run:
             return f"more than {self._max_run} bad messages in a row"
-        if sum(self._last) > self._max_bad:
+        if bad and self._bad > self._max_bad:
             return f"more than {self._max_bad:.0f} bad messages among the last {len(self._last)}"
         return None
 

@@ -1,7 +1,6 @@
 """One topic-partition while this process owns it: what was fetched of it, and how far it is stored."""
 
 import logging
-from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -52,7 +51,7 @@ class Partition:
         self.stored_to = self.next = 0
         self.window = DuplicateWindow(ingest.dedup_window)
         self.draft: Draft | None = None
-        self._waiting: deque[ConsumerRecord] = deque()  # fetched, with no place in the draft
+        self._waiting: list[ConsumerRecord] = []  # fetched, with no place in the draft
         self.tripped: str | None = None
         self._decode = decode
         self._limits = Limits(ingest.dlq_max_ratio, ingest.dlq_max_run)
@@ -112,7 +111,7 @@ class Partition:
     def accept(self, records: Sequence[ConsumerRecord]) -> None:
         """Take what was fetched, in offset order. After too many bad ones the rest is left."""
         self._waiting.extend(records)
-        self._inflight.bytes += sum(map(_size, records))
+        self._inflight.bytes += _size(records)
         self._fill()
 
     def take(self) -> Draft:
@@ -125,31 +124,35 @@ class Partition:
 
     def drop(self) -> None:
         """Forget what was fetched: whoever owns the partition next fetches it again."""
-        self._inflight.bytes -= sum(map(_size, self._waiting)) + (self.draft.size if self.draft else 0)
+        self._inflight.bytes -= _size(self._waiting) + (self.draft.size if self.draft else 0)
         self._waiting.clear()
         self.draft = None
 
     def _fill(self) -> None:
         while self._waiting and not self.full:
-            record = self._waiting[0]
             draft = self.draft or Draft(
                 self.number, self.next, int(self._clock.time() * 1000), self._clock.monotonic()
             )
-            outcome = self.judge(record, draft.at / 1000)
-            self.tripped = self._limits.exceeded_by(bad=isinstance(outcome, Rejected))
-            if self.tripped:
+            records = self._waiting[: self._ingest.batch_size - len(draft.records)]
+            outcomes = self.judge(records, draft.at / 1000)
+            passed, self.tripped = self._limits.count([isinstance(outcome, Rejected) for outcome in outcomes])
+            if not passed:
                 break
-            self._waiting.popleft()
-            draft.add(record, outcome, _size(record))
-            self.draft, self.next = draft, record.offset + 1
+            del self._waiting[:passed]
+            draft.add(records[:passed], outcomes[:passed], _size(records[:passed]))
+            self.draft, self.next = draft, records[passed - 1].offset + 1
 
-    def judge(self, record: ConsumerRecord, now: float) -> Event | Rejected:
-        """The event that a record holds at `now` (epoch seconds), or why it can never be stored."""
-        try:
-            return self._decode(record.value, now)
-        except Rejected as rejected:
-            return rejected
+    def judge(self, records: Sequence[ConsumerRecord], now: float) -> list[Event | Rejected]:
+        """The events that records hold at `now` (epoch seconds), or why they can never be stored."""
+        decode = self._decode
+        outcomes: list[Event | Rejected] = []
+        for record in records:
+            try:
+                outcomes.append(decode(record.value, now))
+            except Rejected as rejected:
+                outcomes.append(rejected)
+        return outcomes
 
 
-def _size(record: ConsumerRecord) -> int:
-    return len(record.value or b"") + RECORD_OVERHEAD
+def _size(records: Sequence[ConsumerRecord]) -> int:
+    return sum(len(record.value or b"") for record in records) + len(records) * RECORD_OVERHEAD

@@ -27,7 +27,7 @@ from openride_analytics.ingest.spans import read_spans
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import DataRefused
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, cpu_time
 
 log = logging.getLogger("openride.ingest")
 
@@ -167,8 +167,7 @@ class Topic:
         drafts, windows = [], {}
         for span in intent.spans:
             draft = Draft(span.partition, span.first, span.at, 0)
-            for record in found[span]:
-                draft.add(record, judge(record, span.at / 1000), 0)
+            draft.add(found[span], judge(found[span], span.at / 1000), 0)
             drafts.append((span, draft))
             windows[span.partition] = await self._window(source, span.partition, span.first)
         batch = await self._build(source, drafts, windows)
@@ -178,7 +177,7 @@ class Topic:
             log.warning(
                 "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
             )
-        if batch.rows < intent.rows and not await self._is_partly_stored(batch):
+        if batch.rows < intent.rows and not await self._is_partly_stored(source, batch.spans):
             for number in numbers:
                 self.partitions[number].halt(
                     f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
@@ -190,7 +189,7 @@ class Topic:
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(mine, error)
+            await self._narrow_down(batch, [mine], error)
         else:
             self._services.crash.reach(Point.INSERTED)
             self._advance(mine)
@@ -230,30 +229,31 @@ class Topic:
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(batch, error)
+            await self._narrow_down(batch, batch.halves(), error)
         else:
             self._services.crash.reach(Point.INSERTED)
             self._advance(batch)
 
-    async def _narrow_down(self, batch: Batch, error: DataRefused) -> None:
-        """Halve a refused batch until the row that ClickHouse refuses stands alone, and bury that."""
-        if await self._is_partly_stored(batch):
-            for span in batch.spans:
+    async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
+        """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
+        spans = [span for part in parts or [refused] for span in part.spans]
+        if await self._is_partly_stored(refused.source, spans):
+            for span in spans:
                 self.partitions[span.partition].halt(
                     f"ClickHouse refuses rows among offsets that are partly stored: {error}"
                 )
-        elif batch.rows == 1 and len(batch.shares) == 1:
+        elif not parts:
             rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
-            await self._bury([DeadLetter(batch.shares[0].records[0], rejected)])
-            self._advance(batch)
+            await self._bury([DeadLetter(refused.shares[0].records[0], rejected)])
+            self._advance(refused)
         else:
-            await self._commit(withdraw=[span.partition for span in batch.spans])
-            for half in batch.halves():
-                await self._announce(half)
+            await self._commit(withdraw=[span.partition for span in spans])
+            for part in parts:
+                await self._announce(part)
 
-    async def _is_partly_stored(self, batch: Batch) -> bool:
-        for span in batch.spans:
-            if await self._retry(partial(self._services.warehouse.holds, batch.source, span)):
+    async def _is_partly_stored(self, source: Source, spans: Collection[Span]) -> bool:
+        for span in spans:
+            if await self._retry(partial(self._services.warehouse.holds, source, span)):
                 return True
         return False
 
@@ -302,8 +302,9 @@ class Topic:
         windows: Mapping[int, DuplicateWindow],
     ) -> Batch:
         def work() -> Batch:
-            batch = build(source, drafts, windows)
-            _ = batch.columns  # made here, kept by the batch
+            with cpu_time(self._services.metrics.ingest_cpu_seconds_total.labels("build")):
+                batch = build(source, drafts, windows)
+                _ = batch.columns  # made here, kept by the batch
             return batch
 
         few = sum(len(draft.records) for _, draft in drafts) <= THREAD_ROWS

@@ -164,6 +164,8 @@ class ClickHouse:
             try:
                 async with asyncio.timeout(timeout), self._pool.connection("insert") as wire:
                     await wire.insert(sql, columns, types, _insert_settings(wire, table, token, timeout))
+                    if self._metrics is not None:
+                        self._metrics.ingest_cpu_seconds_total.labels("encode").inc(wire.encode_seconds)
             except TimeoutError:
                 kind = Ambiguous if wire is not None and wire.rows_sent else Retryable
                 raise kind("clickhouse", f"insert not confirmed within {timeout:g} s") from None

@@ -8,6 +8,7 @@ deadline is the only one).
 
 import asyncio
 import ssl
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -55,6 +56,7 @@ class Wire:
         self.rows_sent = (
             False  # by the last insert: from then on only its end of stream tells what became of them
         )
+        self.encode_seconds = 0.0  # processor time of the last insert's block
 
     @classmethod
     async def connect(
@@ -178,9 +180,15 @@ class Wire:
     async def _encode(self, columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
         """In a thread if it is much, so that the loop turns meanwhile."""
         revision = min(constants.CLIENT_REVISION, self._protocol.server_info.revision)
-        if len(next(iter(columns.values()))) < _THREAD_ROWS:
-            return _block(columns, types, revision)
-        return await asyncio.to_thread(_block, columns, types, revision)
+
+        def work() -> list[bytes]:
+            begun = time.thread_time()
+            block = _block(columns, types, revision)
+            self.encode_seconds = time.thread_time() - begun
+            return block
+
+        few = len(next(iter(columns.values()))) < _THREAD_ROWS
+        return work() if few else await asyncio.to_thread(work)
 
     async def _exchange(self, block: list[bytes]) -> None:
         """Send the block while already reading: a server that refuses it midway says so and closes."""

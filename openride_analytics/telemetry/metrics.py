@@ -4,6 +4,9 @@ Labels come from closed sets only: enums, route templates, our topics and their 
 actors. Never ids, paths, offsets or error texts: each distinct value is a time series kept for ever.
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import prometheus_client
@@ -19,6 +22,9 @@ INSERT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 # Event to queryable: 1.5 and 3 s are the bounds that are promised; hours are a backlog.
 DELAY_SECONDS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 BATCH_EVENTS = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000)
+
+# A turn of the loop should take a few milliseconds; what is held longer delays every answer.
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
 # What the `method` and `route` labels may be, besides templates of ours.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -77,6 +83,9 @@ class Metrics:
         self.ingest_insert_seconds = self._histogram(
             "ingest_insert_seconds", "One insert, until the server confirmed it", INSERT_SECONDS, "topic"
         )
+        self.ingest_cpu_seconds_total = self._counter(
+            "ingest_cpu_seconds_total", "Processor time of a stage: decode, build or encode", "stage"
+        )
         self.ingest_delay_seconds = self._histogram(
             "ingest_delay_seconds",
             "From a message's arrival in Kafka to being queryable",
@@ -108,6 +117,9 @@ class Metrics:
         self.actor_restarts_total = self._counter(
             "actor_restarts_total", "Times an actor was started again after it ended unasked", "actor"
         )
+        self.event_loop_lag_seconds = self._histogram(
+            "event_loop_lag_seconds", "How late the event loop runs what is due", LAG_SECONDS
+        )
         prometheus_client.ProcessCollector(registry=self.registry)
         prometheus_client.PlatformCollector(registry=self.registry)
         prometheus_client.GCCollector(registry=self.registry)
@@ -129,6 +141,16 @@ class Metrics:
 
     def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"openride_{name}", about, labels, buckets=buckets, registry=self.registry)
+
+
+@contextmanager
+def cpu_time(counter: Counter) -> Iterator[None]:
+    """Add the processor time that this thread spends on the block, which awaits nothing."""
+    begun = time.thread_time()
+    try:
+        yield
+    finally:
+        counter.inc(time.thread_time() - begun)
 
 
 def render(registry: CollectorRegistry) -> bytes:

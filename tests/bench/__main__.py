@@ -18,8 +18,13 @@ def main() -> None:
     parser.add_argument("benchmarks", nargs="*", type=_benchmark, help=f"of {', '.join(BENCHMARKS)} [all]")
     parser.add_argument("--events", type=int, default=200_000, help="of the backlog of ingest [200000]")
     parser.add_argument("--broker", choices=("kafka", "embedded"), default="kafka", help="[kafka]")
-    parser.add_argument("--rates", type=_rates, default="200,1000,10000", help="events/s [200,1000,10000]")
-    parser.add_argument("--seconds", type=int, default=20, help="that each rate is kept up [20]")
+    parser.add_argument(
+        "--rates",
+        type=_rates,
+        default="200:20,1000:20,10000:20",
+        help="events/s:seconds, of the messages sent to a running service [200:20,1000:20,10000:20]",
+    )
+    parser.add_argument("--compare", action="store_true", help="ingest: also a first try, and the floor")
     parser.add_argument("--runs", type=int, default=3, help="of which the best counts [3]")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
@@ -36,7 +41,7 @@ async def _measure(name: str, options: argparse.Namespace) -> list[Figure]:
         return await insert.measure(options.runs)
     if name == "ingest":
         return await ingest.measure(
-            options.events, options.broker, options.rates, options.seconds, options.runs
+            options.events, options.broker, options.rates, options.runs, compare=options.compare
         )
     return await startup.measure(options.broker, options.runs)
 
@@ -47,8 +52,9 @@ def _benchmark(text: str) -> str:
     return text
 
 
-def _rates(text: str) -> list[int]:
-    return [int(rate) for rate in text.split(",") if rate]
+def _rates(text: str) -> list[tuple[int, int]]:
+    pairs = [pair.partition(":") for pair in text.split(",") if pair]
+    return [(int(rate), int(seconds or 20)) for rate, _, seconds in pairs]
 
 
 if __name__ == "__main__":

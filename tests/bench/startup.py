@@ -5,16 +5,18 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+
+import httpx
 
 from openride_analytics.embedded.process import free_port
 from openride_analytics.embedded.stack import Stack, topics_of
 from openride_analytics.settings import load
+from tests.bench.backlog import check
 from tests.bench.figures import Figure, say
-from tests.bench.ingest import until_ready
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.service import running
+from tests.support.service import Process, running
 
 STOP_SECONDS = 20
 
@@ -74,3 +76,15 @@ async def _until_up(folder: Path, environ: Mapping[str, str], *command: str) -> 
         await process.ended(STOP_SECONDS)
     say(f"startup: {command[0]} in {took:.2f} s")
     return took
+
+
+async def until_ready(url: str, service: Process) -> float:
+    """Wait until the service says that it is ready; seconds waited."""
+    begun = time.monotonic()
+    async with httpx.AsyncClient() as client:
+        while True:
+            with suppress(httpx.TransportError):
+                if (await client.get(f"{url}/health/ready")).status_code == 200:
+                    return time.monotonic() - begun
+            check(service, time.monotonic() - begun)
+            await asyncio.sleep(0.01)

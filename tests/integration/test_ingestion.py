@@ -6,13 +6,18 @@ import time
 from typing import Any
 from uuid import uuid4, uuid5
 
+import msgspec
+import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from openride_analytics.ingest.batch import DERIVED_IDS, Span
-from openride_analytics.ingest.dead_letter_topic import read
+from openride_analytics.ingest.dead_letter_topic import read, send_back
 from openride_analytics.ingest.intent import MAX_SPANS, Intent
+from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
-from tests.support.ingestion import TYPED, Rig, examples, fresh
+from tests.support.eventually import eventually
+from tests.support.faults import partition_of
+from tests.support.ingestion import LIMIT_SECONDS, TYPED, Rig, examples, fresh
 from tests.support.kafka import Message, produce, read_all
 
 
@@ -94,6 +99,36 @@ async def test_the_duplicate_window_survives_a_restart(rig: Rig) -> None:
     assert await rig.count("events_raw") == 21
 
 
+@pytest.mark.parametrize("broker", ["kafka"], indirect=True)  # the embedded one takes its time to rebalance
+async def test_the_duplicate_window_survives_a_rebalance(rig: Rig) -> None:
+    values = [json.dumps(event).encode() for event in registrations(20)]
+    await produce(rig.bootstrap, rig.topics.user, values, partition=0)
+    last = json.dumps(fresh("user.registered", seed=99)).encode()
+    async with rig.ingesting() as first:
+        await rig.until_stored(20)
+        async with rig.ingesting() as second:
+            await eventually(lambda: any(second.partitions), within=LIMIT_SECONDS)
+            await eventually(lambda: all(p.state is State.RUNNING for p in first.partitions))
+            await produce(rig.bootstrap, rig.topics.user, [*values, last], partition=0)
+            await rig.until_stored(21)
+    assert await rig.count("events_raw") == 21
+
+
+async def test_a_message_without_id_that_is_sent_back_twice_is_stored_once(rig: Rig) -> None:
+    event = fresh("user.registered", event_id=None)
+    await produce(rig.bootstrap, rig.topics.user, [json.dumps(event).encode()], partition=0)
+    small = msgspec.structs.replace(rig.settings.ingest, max_message_bytes=10)
+    async with rig.ingesting(msgspec.structs.replace(rig.settings, ingest=small)):
+        await _until_dead(rig, 1)
+    letters = [letter async for letter in read(rig.settings)]
+    async with rig.ingesting() as actor:
+        await send_back(rig.settings, letters)
+        await send_back(rig.settings, letters)
+        partition = await partition_of(actor, rig.topics.user)
+        await eventually(lambda: partition.committed == 3, within=LIMIT_SECONDS)
+    assert await rig.count("user_events") == 1
+
+
 async def test_bad_messages_are_dead_lettered_and_their_neighbors_stored(rig: Rig) -> None:
     good = [Message(json.dumps(fresh("user.registered", seed=n)).encode(), b"k") for n in range(10)]
     bad = Message(b'{"event_type": "user.registered"}', b"bad key", [("trace", b"\x00\xff")])
@@ -115,7 +150,7 @@ async def test_bad_messages_are_dead_lettered_and_their_neighbors_stored(rig: Ri
 
 
 async def test_a_row_that_only_clickhouse_refuses_is_found_and_dead_lettered(rig: Rig) -> None:
-    await _constrain(rig, "landing_user", "ifNull(city, '') != 'Nowhere'")
+    await rig.constrain("landing_user", "ifNull(city, '') != 'Nowhere'")
     events = registrations(30)
     events[17]["city"] = "Nowhere"
     await produce(rig.bootstrap, rig.topics.user, [json.dumps(e).encode() for e in events], partition=0)
@@ -160,14 +195,6 @@ async def _until_dead(rig: Rig, letters: int) -> None:
     async with asyncio.timeout(20):
         while len(await read_all(rig.bootstrap, rig.topics.dlq)) < letters:
             await asyncio.sleep(0.05)
-
-
-async def _constrain(rig: Rig, table: str, check: str) -> None:
-    """Have ClickHouse refuse rows of a landing table; a Null table's constraints can only be made with it."""
-    ddl = (await rig.clickhouse.select(f"SHOW CREATE TABLE {table}")).one()["statement"]
-    body, _, engine = ddl.rpartition(")\n")
-    await rig.clickhouse.execute(f"DROP TABLE {table} SYNC")
-    await rig.clickhouse.execute(f"{body}, CONSTRAINT refused CHECK {check})\n{engine}")
 
 
 async def _commit(rig: Rig, partition: TopicPartition, offset: int, intent: Intent) -> None:

@@ -72,6 +72,13 @@ class Rig:
             while await self.count(table) < rows:
                 await asyncio.sleep(0.05)
 
+    async def constrain(self, table: str, check: str) -> None:
+        """Have ClickHouse refuse rows of a landing table; a Null table's constraints can only be made with it."""
+        ddl = (await self.clickhouse.select(f"SHOW CREATE TABLE {table}")).one()["statement"]
+        body, _, engine = ddl.rpartition(")\n")
+        await self.clickhouse.execute(f"DROP TABLE {table} SYNC")
+        await self.clickhouse.execute(f"{body}, CONSTRAINT refused CHECK {check})\n{engine}")
+
     @asynccontextmanager
     async def ingesting(
         self, settings: Settings | None = None, clickhouse: ClickHouse | None = None

@@ -1,0 +1,130 @@
+"""What was fetched becomes drafts, and drafts become due: by their size, by their age, or for want of room."""
+
+import asyncio
+
+import pytest
+
+from openride_analytics.ingest.inflight import Inflight
+from openride_analytics.ingest.intake import Intake
+from openride_analytics.ingest.intent import MAX_SPANS
+from openride_analytics.ingest.partition import RECORD_OVERHEAD, Partition
+from tests.support.clock import FakeClock
+from tests.support.intake import BAD, offsets, partition, record
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def inflight() -> Inflight:
+    made = Inflight()
+    made.limit(1 << 30)
+    return made
+
+
+def intake(clock: FakeClock, inflight: Inflight, *partitions: Partition) -> Intake:
+    return Intake(partitions, 1.0, clock, inflight)
+
+
+def test_nothing_is_due_while_nothing_was_fetched(clock: FakeClock, inflight: Inflight) -> None:
+    assert not intake(clock, inflight, partition(clock, inflight)).due
+
+
+async def test_a_draft_is_due_when_its_first_message_has_waited_long_enough(
+    clock: FakeClock, inflight: Inflight
+) -> None:
+    one = partition(clock, inflight)
+    queue = intake(clock, inflight, one)
+    one.accept([record(0)])
+    await clock.advance(0.6)
+    one.accept([record(1)])
+    early = queue.due
+    await clock.advance(0.5)
+    assert (early, queue.due) == (False, True)
+
+
+def test_a_full_draft_is_due_at_once(clock: FakeClock, inflight: Inflight) -> None:
+    one = partition(clock, inflight, INGEST_BATCH_SIZE="3")
+    one.accept([record(n) for n in range(3)])
+    assert intake(clock, inflight, one).due
+
+
+def test_without_room_for_more_what_is_here_is_due(clock: FakeClock, inflight: Inflight) -> None:
+    one = partition(clock, inflight)
+    one.accept([record(0)])
+    inflight.limit(1)
+    assert intake(clock, inflight, one).due
+
+
+async def test_one_batch_takes_the_drafts_of_all_partitions(clock: FakeClock, inflight: Inflight) -> None:
+    both = [partition(clock, inflight, number=n, INGEST_BATCH_SIZE="2") for n in range(2)]
+    both[0].accept([record(0)])
+    both[1].accept([record(0, partition=1), record(1, partition=1)])
+    drafts = await intake(clock, inflight, *both).take()
+    assert drafts is not None
+    assert [(draft.partition, len(draft.records)) for draft in drafts] == [(0, 1), (1, 2)]
+
+
+async def test_what_a_full_draft_has_no_place_for_is_in_the_next(
+    clock: FakeClock, inflight: Inflight
+) -> None:
+    one = partition(clock, inflight, INGEST_BATCH_SIZE="2")
+    queue = intake(clock, inflight, one)
+    one.accept([record(n) for n in range(5)])
+    taken = [draft.records for _ in range(2) for draft in await queue.take() or ()]
+    assert [offsets(records) for records in taken] == [[0, 1], [2, 3]]
+
+
+async def test_a_draft_begins_where_the_one_before_ended_also_over_a_gap(
+    clock: FakeClock, inflight: Inflight
+) -> None:
+    one = partition(clock, inflight, INGEST_BATCH_SIZE="2")
+    queue = intake(clock, inflight, one)
+    one.accept([record(0), record(1), record(7), record(9)])
+    spans = [draft.span[1:3] for _ in range(2) for draft in await queue.take() or ()]
+    assert spans == [(0, 1), (2, 9)]
+
+
+def test_a_full_partition_wants_no_more(clock: FakeClock) -> None:
+    one = partition(clock, INGEST_BATCH_SIZE="2")
+    before = one.wants
+    one.accept([record(0), record(1)])
+    assert (before, one.wants) == (True, False)
+
+
+def test_bytes_in_flight_are_counted_until_they_are_dropped(clock: FakeClock, inflight: Inflight) -> None:
+    one = partition(clock, inflight, INGEST_BATCH_SIZE="2")
+    records = [record(n) for n in range(5)]
+    one.accept(records)
+    held = inflight.bytes
+    one.drop()
+    expected = sum(len(found.value or b"") + RECORD_OVERHEAD for found in records)
+    assert (held, inflight.bytes) == (expected, 0)
+
+
+def test_after_too_many_bad_messages_in_a_row_the_rest_is_left(clock: FakeClock) -> None:
+    one = partition(clock, DLQ_MAX_RUN="3")
+    one.accept([record(n, BAD) for n in range(9)])
+    assert one.draft is not None
+    assert (offsets(one.draft.records), one.wants) == ([0, 1, 2], False)
+
+
+async def test_no_batch_has_more_partitions_than_an_intent_can_name(
+    clock: FakeClock, inflight: Inflight
+) -> None:
+    many = [partition(clock, inflight, number=n, INGEST_BATCH_SIZE="1") for n in range(MAX_SPANS + 5)]
+    for one in many:
+        one.accept([record(0, partition=one.number)])
+    drafts = await intake(clock, inflight, *many).take()
+    assert drafts is not None and len(drafts) == MAX_SPANS
+
+
+async def test_a_closed_intake_hands_out_nothing(clock: FakeClock, inflight: Inflight) -> None:
+    one = partition(clock, inflight)
+    queue = intake(clock, inflight, one)
+    waiting = asyncio.create_task(queue.take())
+    await asyncio.sleep(0)
+    queue.close()
+    assert await waiting is None
