@@ -110,6 +110,8 @@ class Partition:
 
     def accept(self, records: Sequence[ConsumerRecord]) -> None:
         """Take what was fetched, in offset order. After too many bad ones the rest is left."""
+        if self.state is State.HALTED:  # while it was being fetched
+            return
         self._waiting.extend(records)
         self._inflight.bytes += _size(records)
         self._fill()

@@ -108,7 +108,7 @@ async def test_a_connection_cut_within_the_rows_leaves_none_of_them_or_all(line:
 
 async def test_a_slow_network_slows_everything_and_loses_nothing(line: Line) -> None:
     """Faults 2 and 14, by delay alone: everything takes longer, nothing is given up."""
-    line.proxy.delay = line.kafka.delay = lasting(0.4)
+    line.proxy.delay = line.kafka.delay = 0.02
     await send_bookings(line.rig, 1_000)
     async with line.ingesting():
         await until_committed(line.rig, 1_000, line.rig.topics.booking)

@@ -17,7 +17,7 @@ from tests.support.faults import Line, send_bookings, until_committed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
-KILLS = 3
+KILLS, BATCHES = 2, 5
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_killed_within_inserts_and_started_again_it_has_each_row_once(
         "SETTINGS non_replicated_deduplication_window = 10000"
     )
     await clickhouse.execute(
-        "CREATE MATERIALIZED VIEW mv_slowed TO slowed AS SELECT booking_id FROM booking_events WHERE sleep(0.3) = 0"
+        "CREATE MATERIALIZED VIEW mv_slowed TO slowed AS SELECT booking_id FROM booking_events WHERE sleep(1) = 0"
     )
 
     async def half_done() -> bool:
@@ -46,7 +46,7 @@ async def test_killed_within_inserts_and_started_again_it_has_each_row_once(
             return await line.rig.count("events_raw") > await line.rig.count("slowed")
         return False
 
-    await send_bookings(line.rig, 500 * (KILLS + 2))
+    await send_bookings(line.rig, 500 * BATCHES)
     async with line.ingesting():
         for _ in range(KILLS):
             await poll(half_done)
@@ -55,9 +55,9 @@ async def test_killed_within_inserts_and_started_again_it_has_each_row_once(
             with suppress(ServerFailed):
                 await clickhouse_server.wait()
             await clickhouse_server.start()  # on the same port
-        await until_committed(line.rig, 500 * (KILLS + 2), line.rig.topics.booking)
+        await until_committed(line.rig, 500 * BATCHES, line.rig.topics.booking)
     assert await differences(line.rig.settings, clickhouse) == []
     assert (await line.rig.count("events_raw"), await line.rig.count("slowed")) == (
-        500 * (KILLS + 2),
-        500 * (KILLS + 2),
+        500 * BATCHES,
+        500 * BATCHES,
     )

@@ -45,7 +45,10 @@ async def rebalance(line: Line) -> None:
         group_id=line.settings.kafka.group_id,
     )
     await other.start()
-    await other.stop()
+    try:
+        await eventually(lambda: bool(other.assignment()))
+    finally:
+        await other.stop()
 
 
 async def test_a_broker_that_comes_back_is_consumed_from_again(rig: Rig, kafka_broker: KafkaBroker) -> None:
@@ -115,14 +118,14 @@ async def test_what_is_fetched_during_a_rebalance_is_not_lost(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 20: a fetch is asked for before a partition is given away, and answered when it has come back."""
-    monkeypatch.setattr(consumer, "POLL_MS", 3_000)
     topic = line.rig.topics.booking
-    await send_everywhere(line.rig)
     async with line.ingesting() as actor:
-        await line.rig.until_stored(18)
-        before = await partition_of(actor, topic)
+        await until(await partition_of(actor, topic), State.RUNNING)
+        monkeypatch.setattr(consumer, "POLL_MS", 5_000)
+        await send_everywhere(line.rig)
+        await eventually(lambda: all(partition.committed == 1 for partition in actor.partitions))
+        # From here on a fetch of all partitions is under way, for longer than what follows takes.
         await rebalance(line)
-        await eventually(lambda: before not in actor.partitions)
         await until(await partition_of(actor, topic), State.RUNNING)
         await send_bookings(line.rig, 500)
         await send_bookings(line.rig, 500)

@@ -128,3 +128,23 @@ async def test_a_closed_intake_hands_out_nothing(clock: FakeClock, inflight: Inf
     await asyncio.sleep(0)
     queue.close()
     assert await waiting is None
+
+
+def test_too_many_bad_messages_are_due_when_nothing_before_them_is_left(
+    clock: FakeClock, inflight: Inflight
+) -> None:
+    """Else nobody would come to halt their partition."""
+    one = partition(clock, inflight, DLQ_MAX_RUN="2", INGEST_BATCH_SIZE="2")
+    one.accept([record(n, BAD) for n in range(2)])
+    one.take()
+    one.accept([record(2, BAD)])
+    assert (one.spent, intake(clock, inflight, one).due) == (True, True)
+
+
+def test_what_was_being_fetched_when_a_partition_was_halted_is_dropped(
+    clock: FakeClock, inflight: Inflight
+) -> None:
+    one = partition(clock, inflight)
+    one.halt("why")
+    one.accept([record(0)])
+    assert (one.draft, inflight.bytes) == (None, 0)
