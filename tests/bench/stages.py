@@ -112,12 +112,14 @@ async def _insert(client: ClickHouse, batches: Sequence[Batch]) -> float:
 async def _commit(settings: Settings, batches: Sequence[Batch]) -> float:
     """Seconds of the commits that as many batches need."""
     options = kafka.client_options(settings.kafka)
-    consumer = AIOKafkaConsumer(**options, group_id="bench-commits", enable_auto_commit=False)
+    topic = settings.kafka.topics.booking
+    consumer = AIOKafkaConsumer(topic, **options, group_id="bench-commits", enable_auto_commit=False)
     admin = AIOKafkaAdminClient(**options)
     await consumer.start()
     try:
-        tps = [TopicPartition(settings.kafka.topics.booking, n) for n in range(PARTITIONS)]
-        consumer.assign(tps)
+        tps = [TopicPartition(topic, n) for n in range(PARTITIONS)]
+        while len(consumer.assignment()) < PARTITIONS:
+            await consumer.getmany(timeout_ms=100)
         offsets = Offsets(consumer, admin, "bench-commits")
         intent = Intent("0", 1, batches[0].spans)
         begun = time.monotonic()

@@ -27,7 +27,7 @@ from openride_analytics.telemetry import Metrics
 from tests.support.ingestion import LIMIT_SECONDS, Rig, fresh
 from tests.support.kafka import produce
 
-# The embedded broker takes commits only from members of a group, and these owners are none.
+# The embedded broker makes new members wait for seconds.
 pytestmark = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 
 ROWS = 10
@@ -35,16 +35,18 @@ ROWS = 10
 
 @asynccontextmanager
 async def services(rig: Rig) -> AsyncIterator[Services]:
-    """What topics need, on a consumer that owns every partition by its own decision."""
+    """What topics need, on the only member of the group: it has every partition, whoever is to own them here."""
     options = kafka.client_options(rig.settings.kafka)
     group = rig.settings.kafka.group_id
-    consumer = AIOKafkaConsumer(**options, group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(rig.topics.user, **options, group_id=group, enable_auto_commit=False)
     admin = AIOKafkaAdminClient(**options)
     letters, inflight = DeadLetters(rig.settings), Inflight()
     inflight.limit(1 << 26)
     await consumer.start()
     await admin.start()
-    consumer.assign([TopicPartition(rig.topics.user, number) for number in range(3)])
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while len(consumer.assignment()) < 3:
+            await consumer.getmany(timeout_ms=100)
     try:
         yield Services(
             rig.settings,
