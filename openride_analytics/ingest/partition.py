@@ -8,7 +8,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from openride_analytics.clock import Clock
 from openride_analytics.errors import Rejected
-from openride_analytics.ingest.batch import MAX_BATCH_BYTES, Draft, Share
+from openride_analytics.ingest.batch import MAX_BATCH_BYTES, Draft
 from openride_analytics.ingest.dead_letters import Limits
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
@@ -64,11 +64,10 @@ class Partition:
         self.committed = self.stored_to = self.next = offset
         self.window = window
 
-    def advance(self, share: Share) -> None:
-        """`share` is stored."""
-        self.stored_to = share.span.last + 1
+    def advance(self, last: int) -> None:
+        """Everything up to offset `last` is stored."""
+        self.stored_to = last + 1
         self.next = max(self.next, self.stored_to)
-        self.window.remember(share.folds)
 
     def move(self, state: State, problem: str | None = None) -> None:
         """What it does from now on. Who is halted stays so."""

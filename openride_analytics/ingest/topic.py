@@ -12,6 +12,7 @@ from typing import TypeVar
 from aiokafka import TopicPartition
 
 from openride_analytics.clock import Clock, wait
+from openride_analytics.compute import compute
 from openride_analytics.errors import Reason, Rejected, Retryable
 from openride_analytics.ingest.batch import Batch, Draft, Source, Span, build
 from openride_analytics.ingest.crash import CrashPoints, Point
@@ -192,7 +193,7 @@ class Topic:
             await self._narrow_down(batch, [mine], error)
         else:
             self._services.crash.reach(Point.INSERTED)
-            self._advance(mine)
+            await self._advance(mine)
 
     async def _store(self, drafts: Sequence[Draft]) -> None:
         """Dead letters, intent, insert, commit: nothing is lost or doubled by stopping in between."""
@@ -221,7 +222,7 @@ class Topic:
     async def _announce(self, batch: Batch) -> None:
         """Write the intent, then do as it says."""
         if not batch.rows:
-            self._advance(batch)
+            await self._advance(batch)
             return
         intent = Intent(batch.source.epoch, batch.rows, batch.spans)
         await self._commit(intent)
@@ -232,7 +233,7 @@ class Topic:
             await self._narrow_down(batch, batch.halves(), error)
         else:
             self._services.crash.reach(Point.INSERTED)
-            self._advance(batch)
+            await self._advance(batch)
 
     async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
         """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
@@ -245,7 +246,7 @@ class Topic:
         elif not parts:
             rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
             await self._bury([DeadLetter(refused.shares[0].records[0], rejected)])
-            self._advance(refused)
+            await self._advance(refused)
         else:
             await self._commit(withdraw=[span.partition for span in spans])
             for part in parts:
@@ -265,9 +266,16 @@ class Topic:
         await self._retry(lambda: self._services.warehouse.insert(batch, name))
         self._measure(batch, self._services.clock.monotonic() - begun)
 
-    def _advance(self, batch: Batch) -> None:
-        for share in batch.shares:
-            self.partitions[share.span.partition].advance(share)
+    async def _advance(self, batch: Batch) -> None:
+        """`batch` is stored."""
+        for span in batch.spans:
+            self.partitions[span.partition].advance(span.last)
+
+        def remember() -> None:
+            for share in batch.shares:
+                self.partitions[share.span.partition].window.remember(share.folds)
+
+        await self._compute(batch.rows, remember)
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
         await self._retry(lambda: self._services.dead_letters.send(letters, self._services.clock.time()))
@@ -307,8 +315,11 @@ class Topic:
                 _ = batch.columns  # made here, kept by the batch
             return batch
 
-        few = sum(len(draft.records) for _, draft in drafts) <= THREAD_ROWS
-        return work() if few else await asyncio.to_thread(work)
+        return await self._compute(sum(len(draft.records) for _, draft in drafts), work)
+
+    @staticmethod
+    async def _compute(rows: int, work: Callable[[], T]) -> T:
+        return work() if rows <= THREAD_ROWS else await compute(work)
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Until it succeeds or the topic is to be left; an outage is no reason to drop anything."""

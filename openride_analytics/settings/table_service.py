@@ -90,7 +90,7 @@ INGEST = (
         "INGEST_MAX_INFLIGHT_BYTES",
         "ingest.max_inflight_bytes",
         integer(1, 1 << 40),
-        str(128 << 20),
+        str(96 << 20),
         "Bytes fetched and not yet stored, at most",
     ),
     Variable(

@@ -18,6 +18,7 @@ from asynch.proto import constants
 from asynch.proto.connection import Connection as Protocol
 from asynch.proto.protocol import ServerPacket
 
+from openride_analytics.compute import compute
 from openride_analytics.errors import Ambiguous, OpenRideError, Retryable
 from openride_analytics.store import native
 from openride_analytics.store.codes import DataRefused, SchemaDrift, failure
@@ -188,7 +189,7 @@ class Wire:
             return block
 
         few = len(next(iter(columns.values()))) < _THREAD_ROWS
-        return work() if few else await asyncio.to_thread(work)
+        return work() if few else await compute(work)
 
     async def _exchange(self, block: list[bytes]) -> None:
         """Send the block while already reading: a server that refuses it midway says so and closes."""

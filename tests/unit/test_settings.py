@@ -56,7 +56,7 @@ def value(environ: Mapping[str, str], path: str) -> object:
         ("redis.url", Secret("redis://localhost:6379/2")),
         ("redis.cache_ttl_metrics", 300),
         ("ingest.batch_size", 10_000),
-        ("ingest.max_inflight_bytes", 128 * 1024 * 1024),
+        ("ingest.max_inflight_bytes", 96 * 1024 * 1024),
         ("retention.metrics_days", 90),
         ("retention.location_days", 30),
         ("retention.aggregates_days", 730),
