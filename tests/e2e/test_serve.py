@@ -37,6 +37,7 @@ GRACE_SECONDS = 8.0  # the default of SHUTDOWN_GRACE_SECONDS
 BOOKINGS = "/v1/metrics/bookings?include_time_series=true"
 
 one_broker = pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+real_broker = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 
 
 @pytest.fixture
@@ -79,6 +80,7 @@ async def interrupted(
     return code, seconds
 
 
+@real_broker
 async def test_killed_in_mid_replay_it_stores_each_event_once(
     environ: dict[str, str], clickhouse_database: Database, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ async def test_killed_in_mid_replay_it_stores_each_event_once(
     assert (rows(clickhouse_database), audited.returncode) == (once_each(kinds), 0), audited.stdout
 
 
+@real_broker
 async def test_told_to_stop_under_load_it_ends_in_order_and_loses_nothing(
     environ: dict[str, str], clickhouse_database: Database, tmp_path: Path
 ) -> None:
@@ -96,6 +99,7 @@ async def test_told_to_stop_under_load_it_ends_in_order_and_loses_nothing(
     assert (code, seconds < GRACE_SECONDS, rows(clickhouse_database)) == (0, True, once_each(kinds))
 
 
+@real_broker
 async def test_the_same_file_again_changes_no_answer(
     environ: dict[str, str], clickhouse_database: Database, tmp_path: Path
 ) -> None:

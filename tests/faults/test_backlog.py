@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(lasting(1800, least=120)),
 ]
 
-EVENTS = 2_000_000 if SCALE == 1 else 50_000
+EVENTS = 2_000_000 if SCALE == 1 else 30_000
 AWAY_SECONDS = lasting(60)
 TOPICS = 6
 MEMORY_BYTES = 500_000_000

@@ -59,7 +59,20 @@ async def test_nothing_is_committed_beyond_a_message_that_cannot_be_buried(
     hindrance: Callable[[Rig], AbstractAsyncContextManager[None]],
 ) -> None:
     """Fault 8: the topic is away, or refuses what is too big for it."""
-    monkeypatch.setattr(kafka, "REQUEST_TIMEOUT_MS", int(1_000 * lasting(10, least=0.5)))
+    with monkeypatch.context() as impatient:
+        impatient.setattr(kafka, "REQUEST_TIMEOUT_MS", int(1_000 * lasting(10, least=0.5)))
+        reached, problem = await _through(line, hindrance)
+    buried = {dict(letter.headers)["dlq.offset"] for letter in await dead_letters(line.rig)}
+    assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert "dead letters could not be sent" in (problem or "")
+    assert (reached in (None, 0, 100), len(buried), await line.rig.count("events_raw")) == (True, 10, 200)
+
+
+async def _through(
+    line: Line, hindrance: Callable[[Rig], AbstractAsyncContextManager[None]]
+) -> tuple[int | None, str | None]:
+    """Good and bad messages sent while the topic is hindered, all dealt with after that: how far the group had come
+    meanwhile, and what it said."""
     topic = line.rig.topics.booking
     async with line.ingesting() as actor:
         partition = await partition_of(actor, topic)
@@ -71,7 +84,4 @@ async def test_nothing_is_committed_beyond_a_message_that_cannot_be_buried(
             await until(partition, State.RETRYING)
             reached, problem = await committed(line.rig, topic), partition.problem
         await until_committed(line.rig, 210, topic)
-    buried = {dict(letter.headers)["dlq.offset"] for letter in await dead_letters(line.rig)}
-    assert await differences(line.rig.settings, line.rig.clickhouse) == []
-    assert "dead letters could not be sent" in (problem or "")
-    assert (reached in (None, 0, 100), len(buried), await line.rig.count("events_raw")) == (True, 10, 200)
+    return reached, problem

@@ -54,7 +54,7 @@ def environ(ingestion_environ: dict[str, str], redis_url: str) -> dict[str, str]
 async def serving(rig: Rig, environ: dict[str, str], folder: Path) -> AsyncIterator[tuple[Process, Served]]:
     """A service that stores a steady load while the block runs; what is left when it ends, another one stores."""
     async with (
-        load(rig.bootstrap, rig.topics.events(), ride_messages(RATE * 120), rate=RATE),
+        load(rig.bootstrap, rig.topics.events(), ride_messages(RATE * 40), rate=RATE),
         running("serve", environ=environ, log=folder / "first.log") as process,
     ):
         served = await beside(consuming(process))
