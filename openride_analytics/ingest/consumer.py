@@ -19,7 +19,8 @@ from openride_analytics.ingest.dead_letters import DeadLetters
 from openride_analytics.ingest.inflight import Inflight
 from openride_analytics.ingest.offsets import Offsets
 from openride_analytics.ingest.partition import Partition, State
-from openride_analytics.ingest.topic import Services, Topic
+from openride_analytics.ingest.services import Services
+from openride_analytics.ingest.topic import Topic
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings

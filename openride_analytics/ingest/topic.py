@@ -2,33 +2,29 @@
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from aiokafka import TopicPartition
 
-from openride_analytics.clock import Clock, wait
+from openride_analytics.clock import wait
 from openride_analytics.compute import compute
 from openride_analytics.errors import Reason, Rejected, Retryable
 from openride_analytics.ingest.batch import Batch, Draft, Source, Span, build
-from openride_analytics.ingest.crash import CrashPoints, Point
-from openride_analytics.ingest.dead_letters import DeadLetter, DeadLetters, reasons
+from openride_analytics.ingest.crash import Point
+from openride_analytics.ingest.dead_letters import DeadLetter, reasons
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
-from openride_analytics.ingest.inflight import Inflight
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import Intent
-from openride_analytics.ingest.offsets import Committed, Offsets, PartitionLost
+from openride_analytics.ingest.offsets import Committed, PartitionLost
 from openride_analytics.ingest.partition import Partition, State
+from openride_analytics.ingest.services import Services
 from openride_analytics.ingest.spans import read_spans
-from openride_analytics.ingest.warehouse import Warehouse
-from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import DataRefused
-from openride_analytics.telemetry import Metrics, cpu_time
+from openride_analytics.telemetry import cpu_time
 
 log = logging.getLogger("openride.ingest")
 
@@ -38,22 +34,6 @@ BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
 
 # Up to here a batch is built in about a millisecond; beyond, a thread keeps the loop free.
 THREAD_ROWS = 200
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the topics of one process share."""
-
-    settings: Settings
-    warehouse: Warehouse
-    offsets: Offsets
-    dead_letters: DeadLetters
-    seek: Callable[[TopicPartition, int], None]
-    inflight: Inflight
-    metrics: Metrics
-    clock: Clock
-    crash: CrashPoints
-    rng: random.Random
 
 
 class Topic:

@@ -6,6 +6,8 @@ fault                                                    test
  1  kill at each step                                    test_crash
  2  insert applied, its answer lost                      test_clickhouse
  3  a view throws, or its target is missing              test_tables
+ 4  a paused owner's insert comes late                   test_zombies
+ 5  the same, later than the window                      test_zombies
  6  one bad message among ten thousand                   test_messages
  7  nothing but bad messages                             test_messages
  8  no dead-letter topic, or too small a one             test_dead_letters
@@ -19,9 +21,14 @@ fault                                                    test
 16  a question past its deadline                         tests/integration/test_clickhouse_faults
 17  a column dropped, or of another type                 test_tables
 18  broker away                                          test_kafka
+19  a rebalance storm                                    test_replicas
 20  a commit fails                                       test_kafka
 21  messages deleted before they were read               test_kafka
 22  a topic made again                                   test_kafka
 23  event loop blocked                                   test_kafka
 24  recovery fails                                       test_recovery
+43  asked to stop under load                             test_lifecycle
+44  asked twice, or with a server that hangs             test_lifecycle
+45  started with a server away                           test_lifecycle
+all of them at random, by a seed                         chaos, test_chaos
 """

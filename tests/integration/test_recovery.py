@@ -21,7 +21,8 @@ from openride_analytics.ingest.inflight import Inflight
 from openride_analytics.ingest.intent import Intent
 from openride_analytics.ingest.offsets import Offsets
 from openride_analytics.ingest.partition import State
-from openride_analytics.ingest.topic import Services, Topic
+from openride_analytics.ingest.services import Services
+from openride_analytics.ingest.topic import Topic
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.telemetry import Metrics
 from tests.support.ingestion import LIMIT_SECONDS, Rig, fresh
