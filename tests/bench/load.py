@@ -57,7 +57,7 @@ def send(
         assert topic is not None and partition is not None and offset is not None
         delivered.append(Delivered(topic, partition, offset, message.timestamp()[1]))
 
-    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5}
+    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 25}
     options |= {"partitioner": "murmur2_random", "queue.buffering.max.messages": 1 << 18}
     producer = Producer(options, logger=log)
     begun = time.monotonic()
