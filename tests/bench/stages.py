@@ -1,6 +1,7 @@
 """What each stage of ingestion can do alone, in this process, one after the other on the same messages."""
 
 import asyncio
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ REVISION = native.CUSTOM_SERIALIZATION_REVISION
 
 async def alone(site: Servers, settings: Settings, most: int) -> list[Figure]:
     """Events a second of each stage, and of all in turn: that is the last figure."""
+    gc.disable()  # as good as what the service does, which never holds so many events at once
     took: dict[str, float] = {}
     begun = time.monotonic()
     records = await _fetch(settings, most)
@@ -46,6 +48,7 @@ async def alone(site: Servers, settings: Settings, most: int) -> list[Figure]:
     async with warehouse(site.environ("bench_parts", topics="backlog")) as (_, client):
         took["insert"] = await _insert(client, batches) - took["encode"]
     took["commit"] = await _commit(settings, batches)
+    gc.enable()
     count = sum(batch.rows for batch in batches)
     say(f"ingest: stages of {count:,} events in {len(batches)} batches")
     notes = {"insert": "sending, and all of ClickHouse's work", "commit": "two a batch"}
