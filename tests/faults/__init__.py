@@ -1,6 +1,7 @@
 """Faults of ingestion, each through the whole loop on real servers, and each followed by the audit.
 
-`make faults` lets them last as long as they are said to; `make test` a twentieth of that.
+`make faults` lets them last as long as they are said to; `make test` a twentieth of that, without those of several
+services at once: test_replicas, test_zombies, test_lifecycle, test_backlog, test_chaos.
 
 fault                                                    test
  1  kill at each step                                    test_crash

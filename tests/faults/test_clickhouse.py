@@ -90,7 +90,9 @@ async def test_progress_before_an_exception_is_no_success(line: Line, attempts: 
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.RESET, Fault.HALF_CLOSE])
-async def test_a_connection_cut_within_the_rows_leaves_none_of_them_or_all(line: Line, fault: Fault) -> None:
+async def test_a_connection_cut_within_the_rows_neither_loses_nor_doubles_any(
+    line: Line, fault: Fault
+) -> None:
     """Fault 14: at several places of the block, from its first bytes to its last."""
     async with line.ingesting():
         for n, after in enumerate((1, 3_000, 30_000, 100_000, 200_000)):
