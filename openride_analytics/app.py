@@ -14,6 +14,7 @@ is away except by trying again: the process is alive then, and not ready.
 import gc
 import logging
 import random
+import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ def _spare_the_collector() -> None:
     stored. Looking at each of them again and again took a third of the processor time of ingestion, and held the
     loop for a tenth of a second at a time.
     """
+    sys.setswitchinterval(0.001)
     gc.freeze()  # what is there now stays
     gc.set_threshold(COLLECT_AT, 10, 10)
 

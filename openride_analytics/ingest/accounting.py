@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 
-from openride_analytics.ingest.batch import derived_id
+from openride_analytics.ingest.builder import derived_id
 from openride_analytics.ingest.check import Check
 from openride_analytics.ingest.dead_letter_topic import read
 from openride_analytics.ingest.topic_log import Stretch, TopicLog

@@ -26,7 +26,7 @@ from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.supervisor import Child, until_stopping
-from openride_analytics.telemetry import Metrics, cpu_time
+from openride_analytics.telemetry import Metrics
 
 log = logging.getLogger("openride.ingest")
 
@@ -91,7 +91,10 @@ class Ingestion:
         numbers: dict[str, list[int]] = defaultdict(list)
         for tp in tps:
             numbers[tp.topic].append(tp.partition)
-        self._topics = [Topic(self._kinds[name], name, owned, services) for name, owned in numbers.items()]
+        self._topics = [
+            Topic(self._kinds[name], name, owned, place / len(numbers), services)
+            for place, (name, owned) in enumerate(sorted(numbers.items()))
+        ]
         self._partitions = {p.tp: p for topic in self._topics for p in topic.partitions.values()}
         self._watchdog.assigned()
 
@@ -179,13 +182,12 @@ class Ingestion:
         wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
         async with asyncio.timeout(self._settings.ingest.stall_seconds):
             fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
-        with cpu_time(self._metrics.ingest_cpu_seconds_total.labels("decode")):
-            for tp, records in fetched.items():
-                # A rebalance within the call may have taken it, or given it anew: then what was fetched since that
-                # one runs is its own, and will not be fetched again.
-                partition = self._partitions.get(tp)
-                if partition is not None and (partition is wanting[tp] or partition.state is State.RUNNING):
-                    partition.accept(records)
+        for tp, records in fetched.items():
+            # A rebalance within the call may have taken it, or given it anew: then what was fetched since that
+            # one runs is its own, and will not be fetched again.
+            partition = self._partitions.get(tp)
+            if partition is not None and (partition is wanting[tp] or partition.state is State.RUNNING):
+                partition.accept(records)
         for topic in self._topics:
             if any(partition.tp in fetched for partition in topic.partitions.values()):
                 topic.look()

@@ -5,18 +5,23 @@ A good message is parsed once. Only one that failed is looked at again, question
 """
 
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from openride_analytics.errors import Reason, Rejected
 from openride_analytics.ingest.diagnosis import diagnose, too_deep
 from openride_analytics.schema.events import EVENT_TYPES, KINDS, Event
 from openride_analytics.schema.fields import EXPECTED, MONEY_FIELDS
+from openride_analytics.store.native import Ticks, milliseconds
 
 _DAY = 86_400.0
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 # All nineteen, also for a topic of one: msgspec lets a struct's tag be missing where it is no union's member.
 _union: msgspec.json.Decoder[Event] = msgspec.json.Decoder(
@@ -37,7 +42,7 @@ _written: dict[type[Event], msgspec.json.Decoder[Any]] = {
 
 
 class Decoder:
-    """Decodes the messages of one topic: `Decoder("trip", max_bytes=..., max_age_days=...)(value, now)`."""
+    """Decodes the messages of one topic."""
 
     __slots__ = ("_kind", "_max_age", "_max_bytes", "_money", "_structs")
 
@@ -50,39 +55,65 @@ class Decoder:
 
     def __call__(self, value: bytes | None, now: float) -> Event:
         """The event that a message holds; `now` is in epoch seconds. Raises Rejected, and nothing else."""
+        (outcome,), _ = self.all([value], now)
+        if isinstance(outcome, Rejected):
+            raise outcome
+        return outcome
+
+    def all(self, values: Sequence[bytes | None], now: float) -> tuple[list[Event | Rejected], Ticks]:
+        """The event that each message holds, or why it can never be stored; and when each happened, in ms since 1970.
+
+        A rejected one happened at any time.
+        """
+        outcomes = list(map(self._event, values))
+        at = milliseconds(
+            [_NEVER if isinstance(event, Rejected) else event.event_timestamp for event in outcomes]
+        )
+        # A DateTime holds no time before 1970, whatever age is allowed.
+        oldest, newest = max(now - self._max_age, 0) * 1000, (now + _DAY) * 1000
+        for place in np.flatnonzero((at < oldest) | (at > newest)):
+            if not isinstance(outcomes[place], Rejected):
+                outcomes[place] = self._out_of_range(future=at[place] > newest)
+        return outcomes, at
+
+    def _event(self, value: bytes | None) -> Event | Rejected:
+        """Whenever it happened."""
         if value is None:
-            raise Rejected(Reason.INVALID_JSON, "a tombstone: the message has no value")
+            return Rejected(Reason.INVALID_JSON, "a tombstone: the message has no value")
         if len(value) > self._max_bytes:
-            raise Rejected(Reason.TOO_LARGE, f"{len(value)} bytes, at most {self._max_bytes} are taken")
+            return Rejected(Reason.TOO_LARGE, f"{len(value)} bytes, at most {self._max_bytes} are taken")
         try:
             if not value.isascii():
                 str(value, "utf-8")  # msgspec looks for bad UTF-8 only in what it keeps
             event = _union.decode(value)
         except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
-            raise diagnose(value, self._kind) from None
+            return diagnose(value, self._kind)
         if type(event) not in self._structs or too_deep(value):
-            raise diagnose(value, self._kind)
+            return diagnose(value, self._kind)
         for field in self._money.get(type(event), ()):
             amount = getattr(event, field)
             # Nearly always the digits stand there as Decimal writes them, between quotes.
-            if amount is not None and f'"{amount}"'.encode() not in value:
-                _check_digits(value, type(event), field)
-        self._check_age(event.event_timestamp.timestamp(), now)
+            if (
+                amount is not None
+                and f'"{amount}"'.encode() not in value
+                and not _well_written(value, type(event), field)
+            ):
+                expected = EXPECTED[type(event)][field]
+                return Rejected(Reason.SCHEMA_VIOLATION, f"{field}: expected {expected}")
         return event
 
-    def _check_age(self, at: float, now: float) -> None:
-        if at > now + _DAY:
-            raise Rejected(Reason.TIMESTAMP_OUT_OF_RANGE, "event_timestamp: more than 24 h in the future")
-        # A DateTime holds no time before 1970, whatever age is allowed.
-        if at < now - self._max_age or at < 0:
-            days = f"{self._max_age / _DAY:g}"
-            raise Rejected(
-                Reason.TIMESTAMP_OUT_OF_RANGE, f"event_timestamp: more than {days} days old, or before 1970"
-            )
+    def _out_of_range(self, *, future: bool) -> Rejected:
+        if future:
+            return Rejected(Reason.TIMESTAMP_OUT_OF_RANGE, "event_timestamp: more than 24 h in the future")
+        days = f"{self._max_age / _DAY:g}"
+        return Rejected(
+            Reason.TIMESTAMP_OUT_OF_RANGE, f"event_timestamp: more than {days} days old, or before 1970"
+        )
 
 
-def _check_digits(value: bytes, struct: type[Event], field: str) -> None:
-    """Refuse money that only Decimal() would read; a JSON number is always well written."""
+def _well_written(value: bytes, struct: type[Event], field: str) -> bool:
+    """Not money that only Decimal() would read; a JSON number is always well written."""
     written = bytes(getattr(_written[struct].decode(value), field))
-    if written.startswith(b'"') and not _DECIMAL.fullmatch(msgspec.json.decode(written, type=str)):
-        raise Rejected(Reason.SCHEMA_VIOLATION, f"{field}: expected {EXPECTED[struct][field]}")
+    if not written.startswith(b'"'):
+        return True
+    return _DECIMAL.fullmatch(msgspec.json.decode(written, type=str)) is not None

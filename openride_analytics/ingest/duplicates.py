@@ -4,18 +4,21 @@ The window holds the last N ids stored from a partition as 64-bit folds of the U
 Two different ids of one window share a fold with a chance of N / 2^64 per event (5 in 10^15).
 """
 
+import threading
 from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openride_analytics.store.native import uuid_bytes
+
 Folds = NDArray[np.uint64]
 
 
 def fold(ids: Sequence[UUID]) -> Folds:
     """The two halves of each UUID, exclusive-or: `bitXor` of the same halves in sql/queries/ingest/window.sql."""
-    halves = np.frombuffer(b"".join([i.bytes for i in ids]), dtype=">u8").reshape(-1, 2)
+    halves = np.frombuffer(uuid_bytes(ids), dtype=">u8").reshape(-1, 2)
     folds: Folds = (halves[:, 0] ^ halves[:, 1]).astype(np.uint64)
     return folds
 
@@ -32,6 +35,7 @@ class DuplicateWindow:
         self._old = np.zeros(0, np.uint64) if recent is None else recent[-size:]
         self._new = np.zeros(0, np.uint64)
         self._sorted = (np.sort(self._old), self._new)
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._old) + len(self._new)
@@ -47,11 +51,18 @@ class DuplicateWindow:
         return repeated
 
     def remember(self, ids: Folds) -> None:
-        """`ids` are stored now; the oldest leave."""
-        self._new = np.concatenate([self._new, ids])
-        old = self._sorted[0]
-        if len(self._new) > self._size // 8:
-            self._old = np.concatenate([self._old, self._new])[-self._size :]
-            self._new = np.zeros(0, np.uint64)
-            old = np.sort(self._old)
-        self._sorted = (old, np.sort(self._new))
+        """`ids` are stored now, or soon; the oldest leave."""
+        with self._lock:
+            self._new = np.concatenate([self._new, ids])
+            old = self._sorted[0]
+            if len(self._new) > self._size // 8:
+                self._old = np.concatenate([self._old, self._new])[-self._size :]
+                self._new = np.zeros(0, np.uint64)
+                old = np.sort(self._old)
+            self._sorted = (old, np.sort(self._new))
+
+    def forget(self, ids: Folds) -> None:
+        """`ids` were not stored after all."""
+        with self._lock:
+            self._old, self._new = (known[~np.isin(known, ids)] for known in (self._old, self._new))
+            self._sorted = (np.sort(self._old), np.sort(self._new))

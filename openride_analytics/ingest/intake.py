@@ -15,11 +15,18 @@ class Intake:
     """The open drafts of one topic's partitions, one each: they fill while the batch before is stored."""
 
     def __init__(
-        self, partitions: Collection[Partition], interval: float, clock: Clock, inflight: Inflight
+        self,
+        partitions: Collection[Partition],
+        interval: float,
+        phase: float,
+        clock: Clock,
+        inflight: Inflight,
     ) -> None:
-        """`interval`: seconds that a message may wait for others."""
+        """`interval`: seconds that a message may wait for others. A batch is due once an interval, `phase` seconds
+        into it: topics of different phases do not make ClickHouse work all at the same moment."""
         self._partitions = partitions
         self._interval = interval
+        self._phase = phase
         self._clock = clock
         self._inflight = inflight
         self._closed = False
@@ -43,8 +50,7 @@ class Intake:
         return left is not None and left <= 0
 
     async def take(self) -> Sequence[Draft] | None:
-        """The drafts of the next batch once one of them is full or its time has come; none of them where a
-        partition is only to be halted; None when closed."""
+        """The drafts of the next batch once one of them is full or its time has come; None when closed."""
         while not self._closed:
             self._changed.clear()
             left = self._until_due()
@@ -59,14 +65,13 @@ class Intake:
 
     def _until_due(self) -> float | None:
         """Seconds until the oldest draft is due; None while there is none."""
-        if any(partition.spent for partition in self._partitions):
-            return 0
         waiting = [partition for partition in self._partitions if partition.draft is not None]
         if not waiting:
             return None
         if not self._inflight.room() or any(partition.full for partition in waiting):
             return 0  # nothing more can come before something is stored
-        return min(map(_opened, waiting)) + self._interval - self._clock.monotonic()
+        passed = (min(map(_opened, waiting)) - self._phase) // self._interval
+        return (passed + 1) * self._interval + self._phase - self._clock.monotonic()
 
     def _oldest(self) -> Sequence[Draft]:
         """As many drafts as one batch may have, those that have waited longest first."""

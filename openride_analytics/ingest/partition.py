@@ -7,19 +7,16 @@ from enum import StrEnum
 from aiokafka import ConsumerRecord, TopicPartition
 
 from openride_analytics.clock import Clock
-from openride_analytics.errors import Rejected
 from openride_analytics.ingest.batch import MAX_BATCH_BYTES, Draft
 from openride_analytics.ingest.dead_letters import Limits
-from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
 from openride_analytics.ingest.inflight import Inflight
-from openride_analytics.schema.events import Event
 from openride_analytics.settings import Ingest
 
 log = logging.getLogger("openride.ingest")
 
-# What a record takes in memory beside its value until it is stored: 300 bytes itself, 840 its event (measured).
-RECORD_OVERHEAD = 1_200
+# What a record takes in memory beside its value until it is stored (measured).
+RECORD_OVERHEAD = 400
 
 
 class State(StrEnum):
@@ -33,16 +30,14 @@ class State(StrEnum):
 
 
 class Partition:
-    """Decodes what the poll loop fetched into an open draft, until that is taken for a batch.
+    """Collects what the poll loop fetched in an open draft, until that is taken for a batch.
 
     An object lives from one assignment to its revocation, so nothing that an earlier ownership left open can be
     committed under a later one. `stored_to` is the next offset to store, `next` the next to fetch; `committed`
     is what the group knows, None until that was read.
     """
 
-    def __init__(
-        self, tp: TopicPartition, decode: Decoder, ingest: Ingest, clock: Clock, inflight: Inflight
-    ) -> None:
+    def __init__(self, tp: TopicPartition, ingest: Ingest, clock: Clock, inflight: Inflight) -> None:
         self.tp = tp
         self.number: int = tp.partition
         self.state = State.RECOVERING
@@ -50,11 +45,8 @@ class Partition:
         self.committed: int | None = None
         self.stored_to = self.next = 0
         self.window = DuplicateWindow(ingest.dedup_window)
+        self.limits = Limits(ingest.dlq_max_ratio, ingest.dlq_max_run)
         self.draft: Draft | None = None
-        self._waiting: list[ConsumerRecord] = []  # fetched, with no place in the draft
-        self.tripped: str | None = None
-        self._decode = decode
-        self._limits = Limits(ingest.dlq_max_ratio, ingest.dlq_max_run)
         self._ingest = ingest
         self._clock = clock
         self._inflight = inflight
@@ -94,65 +86,45 @@ class Partition:
 
     @property
     def full(self) -> bool:
-        """Whether the draft must not grow: one batch is one block of one insert, and has a limit."""
-        if self.tripped:
-            return True
+        """Whether the draft should not grow: one batch is one block of one insert, and has a limit."""
         draft = self.draft
         return draft is not None and (
             len(draft.records) >= self._ingest.batch_size or draft.size >= MAX_BATCH_BYTES
         )
 
-    @property
-    def spent(self) -> bool:
-        """Whether too many messages were bad, and all before them is taken: it is to be halted."""
-        return self.tripped is not None and self.draft is None and self.state is not State.HALTED
-
     def accept(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take what was fetched, in offset order. After too many bad ones the rest is left."""
+        """Take what was fetched, in offset order."""
         if self.state is State.HALTED:  # while it was being fetched
             return
-        self._waiting.extend(records)
         self._inflight.bytes += _size(records)
-        self._fill()
+        self._extend(records)
 
     def take(self) -> Draft:
-        """The draft, for a batch; what it had no place for opens the next. LookupError if there is none."""
+        """The draft, for a batch; what is too much for one opens the next. LookupError if there is none."""
         draft, self.draft = self.draft, None
         if draft is None:
             raise LookupError("no draft is open")
-        self._fill()
+        more = draft.records[self._ingest.batch_size :]
+        if more:
+            del draft.records[self._ingest.batch_size :]
+            draft.size -= _size(more)
+            self.next = draft.span.last + 1
+            self._extend(more)
         return draft
 
     def drop(self) -> None:
         """Forget what was fetched: whoever owns the partition next fetches it again."""
-        self._inflight.bytes -= _size(self._waiting) + (self.draft.size if self.draft else 0)
-        self._waiting.clear()
+        self._inflight.bytes -= self.draft.size if self.draft else 0
         self.draft = None
 
-    def _fill(self) -> None:
-        while self._waiting and not self.full:
-            draft = self.draft or Draft(
+    def _extend(self, records: Sequence[ConsumerRecord]) -> None:
+        if self.draft is None:
+            self.draft = Draft(
                 self.number, self.next, int(self._clock.time() * 1000), self._clock.monotonic()
             )
-            records = self._waiting[: self._ingest.batch_size - len(draft.records)]
-            outcomes = self.judge(records, draft.at / 1000)
-            passed, self.tripped = self._limits.count([isinstance(outcome, Rejected) for outcome in outcomes])
-            if not passed:
-                break
-            del self._waiting[:passed]
-            draft.add(records[:passed], outcomes[:passed], _size(records[:passed]))
-            self.draft, self.next = draft, records[passed - 1].offset + 1
-
-    def judge(self, records: Sequence[ConsumerRecord], now: float) -> list[Event | Rejected]:
-        """The events that records hold at `now` (epoch seconds), or why they can never be stored."""
-        decode = self._decode
-        outcomes: list[Event | Rejected] = []
-        for record in records:
-            try:
-                outcomes.append(decode(record.value, now))
-            except Rejected as rejected:
-                outcomes.append(rejected)
-        return outcomes
+        self.draft.records.extend(records)
+        self.draft.size += _size(records)
+        self.next = int(records[-1].offset) + 1
 
 
 def _size(records: Sequence[ConsumerRecord]) -> int:

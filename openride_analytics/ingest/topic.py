@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from openride_analytics.clock import wait
 from openride_analytics.compute import compute
 from openride_analytics.errors import Reason, Rejected, Retryable
-from openride_analytics.ingest.batch import Batch, Draft, Source, Span, build
+from openride_analytics.ingest.batch import Batch, Source, Span
+from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.crash import Point
-from openride_analytics.ingest.dead_letters import DeadLetter, reasons
+from openride_analytics.ingest.dead_letters import DeadLetter, Limits, reasons
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
 from openride_analytics.ingest.intake import Intake
@@ -24,7 +26,6 @@ from openride_analytics.ingest.partition import Partition, State
 from openride_analytics.ingest.services import Services
 from openride_analytics.ingest.spans import read_spans
 from openride_analytics.store.clickhouse import DataRefused
-from openride_analytics.telemetry import cpu_time
 
 log = logging.getLogger("openride.ingest")
 
@@ -36,6 +37,14 @@ BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
 THREAD_ROWS = 200
 
 
+@dataclass(frozen=True)
+class Work:
+    """A batch to be stored, `size` bytes in memory."""
+
+    batch: Batch
+    size: int
+
+
 class Topic:
     """Stores what its partitions have accepted, in a task of its own, from one assignment to its revocation.
 
@@ -43,21 +52,29 @@ class Topic:
     themselves, some 80 ms of ClickHouse's time each, would else be most of the work.
     """
 
-    def __init__(self, kind: str, name: str, numbers: Collection[int], services: Services) -> None:
+    def __init__(
+        self, kind: str, name: str, numbers: Collection[int], phase: float, services: Services
+    ) -> None:
+        """`phase`: the part of the flush interval, from 0 to 1, at which its batches are due."""
         settings = services.settings
         ingest = settings.ingest
         self._services = services
         self._source = Source(kind, name, settings.kafka.topic_epoch)
         decode = Decoder(kind, ingest.max_message_bytes, ingest.max_event_age_days)
+        self._builder = Builder(decode, services.metrics)
         self.partitions: Mapping[int, Partition] = {
-            number: Partition(TopicPartition(name, number), decode, ingest, services.clock, services.inflight)
+            number: Partition(TopicPartition(name, number), ingest, services.clock, services.inflight)
             for number in sorted(numbers)
         }
+        interval = ingest.flush_interval_ms / 1000
         self._intake = Intake(
-            self.partitions.values(), ingest.flush_interval_ms / 1000, services.clock, services.inflight
+            self.partitions.values(), interval, phase * interval, services.clock, services.inflight
         )
         self._state = State.RECOVERING
         self._leaving = asyncio.Event()
+        self._taken = 0  # bytes in memory of what `_next` has taken and `_store` not stored
+        self._building = False
+        self._ahead: asyncio.Task[Work | None] | None = None
         self._task = asyncio.create_task(self._run(), name=f"topic {name}")
 
     # -- the poll loop's side
@@ -87,16 +104,43 @@ class Topic:
     async def _run(self) -> None:
         try:
             await self._recover()
-            while (drafts := await self._intake.take()) is not None:
-                if drafts:
-                    await self._store(drafts)
-                await self._halt_tripped()
+            work = await self._next()
+            while work is not None:
+                ahead = self._ahead = asyncio.create_task(self._next())
+                await self._store(work.batch)
+                self._release(work.size)
+                await self._halt(work.batch.tripped)
+                work = await ahead
             await self._commit()
         except PartitionLost:
             self._move(State.LOST)
             log.info("partitions lost", extra=self._names)
         finally:
             self._intake.close()
+            if self._ahead is not None:
+                self._ahead.cancel()
+                await asyncio.wait([self._ahead])
+            self._release(self._taken)
+
+    async def _next(self) -> Work | None:
+        """Take and build a batch: while the one before is stored, for an insert is mostly waiting."""
+        drafts = await self._intake.take()
+        if drafts is None:
+            return None
+        self._building = True
+        size = sum(draft.size for draft in drafts)
+        self._taken += size
+        windows = {number: partition.window for number, partition in self.partitions.items()}
+        limits = {number: partition.limits for number, partition in self.partitions.items()}
+        records = {draft.span: draft.records for draft in drafts}
+        batch = await self._build(self._source, records, windows, limits)
+        self._services.crash.reach(Point.DECODED)
+        self._building = False
+        return Work(batch, size)
+
+    def _release(self, size: int) -> None:
+        self._taken -= size
+        self._services.inflight.bytes -= size
 
     async def _recover(self) -> None:
         """Find out where the last owners stopped and finish what they had begun."""
@@ -144,76 +188,81 @@ class Topic:
         partitions `numbers`, whose commits have it: the others' owners do the same, and ClickHouse takes one."""
         source = Source(self._source.kind, self._source.topic, intent.epoch)
         found = await self._retry(lambda: read_spans(self._services.settings, source.topic, intent.spans))
-        judge = next(iter(self.partitions.values())).judge
-        drafts, windows = [], {}
-        for span in intent.spans:
-            draft = Draft(span.partition, span.first, span.at, 0)
-            draft.add(found[span], judge(found[span], span.at / 1000), 0)
-            drafts.append((span, draft))
-            windows[span.partition] = await self._window(source, span.partition, span.first)
-        batch = await self._build(source, drafts, windows)
-        log.info("repeating an open insert", extra={**self._names, "rows": batch.rows})
-        if batch.rows != intent.rows:
+        windows = {
+            span.partition: await self._window(source, span.partition, span.first) for span in intent.spans
+        }
+        batch = await self._build(source, found, windows)
+        count = batch.rows.count
+        log.info("repeating an open insert", extra={**self._names, "rows": count})
+        if count != intent.rows:
             # If the insert had arrived, what arrived then stays; if not, these rows do.
-            log.warning(
-                "repeated rows differ", extra={**self._names, "rows": batch.rows, "then": intent.rows}
-            )
-        if batch.rows < intent.rows and not await self._is_partly_stored(source, batch.spans):
+            log.warning("repeated rows differ", extra={**self._names, "rows": count, "then": intent.rows})
+        if count < intent.rows and not await self._is_partly_stored(source, batch.spans):
             for number in numbers:
                 self.partitions[number].halt(
                     f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
-                    f"{intent.rows} rows Kafka has {batch.rows}: if the others are given up, set the group's "
+                    f"{intent.rows} rows Kafka has {count}: if the others are given up, set the group's "
                     f"offset to {intent.end(number) + 1}"
                 )
             return
         mine = batch.of(numbers)
+        for share in mine:
+            self.partitions[share.span.partition].window.remember(share.folds)
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(batch, [mine], error)
+            parts = [await compute(partial(self._builder.again, source, mine))]
+            await self._narrow_down(batch, parts, error)
         else:
             self._services.crash.reach(Point.INSERTED)
-            await self._advance(mine)
+            self._advance(share.span for share in mine)
 
-    async def _store(self, drafts: Sequence[Draft]) -> None:
+    async def _store(self, built: Batch) -> None:
         """Dead letters, intent, insert, commit: nothing is lost or doubled by stopping in between."""
-        try:
-            windows = {number: partition.window for number, partition in self.partitions.items()}
-            batch = await self._build(self._source, [(draft.span, draft) for draft in drafts], windows)
-            self._services.crash.reach(Point.DECODED)
-            if batch.letters:
-                await self._bury(batch.letters)
-                self._services.crash.reach(Point.DEAD_LETTERED)
-            await self._announce(batch)
-        finally:
-            self._services.inflight.bytes -= sum(draft.size for draft in drafts)
+        shares = built.of(
+            [n for n, partition in self.partitions.items() if partition.state is not State.HALTED]
+        )
+        # What was built of a partition before it was halted must not be stored.
+        batch = (
+            built
+            if len(shares) == len(built.shares)
+            else await compute(partial(self._builder.again, built.source, shares))
+        )
+        if batch.letters:
+            await self._bury(batch.letters)
+            self._services.crash.reach(Point.DEAD_LETTERED)
+        await self._announce(batch)
         self._count("duplicate", batch.duplicates)
-        if not self._intake.due:  # in a backlog the commit rides on the next intent
+        if not self._more:
             await self._commit()
 
-    async def _halt_tripped(self) -> None:
-        """What came before too many bad messages is stored and committed first."""
-        tripped = [partition for partition in self.partitions.values() if partition.spent]
+    @property
+    def _more(self) -> bool:
+        """Whether there is another batch to store: then the commit of this one rides on its intent."""
+        return self._intake.due or self._building or (self._ahead is not None and self._ahead.done())
+
+    async def _halt(self, tripped: Mapping[int, str]) -> None:
+        """What came before too many bad messages is stored, and is committed first."""
         if tripped:
             await self._commit()
-        for partition in tripped:
-            partition.halt(partition.tripped or "")
+        for number, limit in tripped.items():
+            self.partitions[number].halt(limit)
 
     async def _announce(self, batch: Batch) -> None:
         """Write the intent, then do as it says."""
-        if not batch.rows:
-            await self._advance(batch)
+        if not batch.rows.count:
+            self._advance(batch.spans)
             return
-        intent = Intent(batch.source.epoch, batch.rows, batch.spans)
+        intent = Intent(batch.source.epoch, batch.rows.count, batch.spans)
         await self._commit(intent)
         self._services.crash.reach(Point.INTENT_COMMITTED)
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(batch, batch.halves(), error)
+            await self._narrow_down(batch, await compute(partial(self._builder.halves, batch)), error)
         else:
             self._services.crash.reach(Point.INSERTED)
-            await self._advance(batch)
+            self._advance(batch.spans)
 
     async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
         """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
@@ -225,8 +274,10 @@ class Topic:
                 )
         elif not parts:
             rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
-            await self._bury([DeadLetter(refused.shares[0].records[0], rejected)])
-            await self._advance(refused)
+            share = refused.shares[0]
+            await self._bury([DeadLetter(share.records[0], rejected)])
+            self.partitions[share.span.partition].window.forget(share.folds)  # it may come again, mended
+            self._advance(refused.spans)
         else:
             await self._commit(withdraw=[span.partition for span in spans])
             for part in parts:
@@ -239,23 +290,17 @@ class Topic:
         return False
 
     async def _insert(self, batch: Batch, intent: Intent) -> None:
-        if not batch.rows:
+        if not batch.rows.count:
             return
         name = intent.token(self._services.settings.app.env, batch.source.topic)
         begun = self._services.clock.monotonic()
         await self._retry(lambda: self._services.warehouse.insert(batch, name))
         self._measure(batch, self._services.clock.monotonic() - begun)
 
-    async def _advance(self, batch: Batch) -> None:
-        """`batch` is stored."""
-        for span in batch.spans:
+    def _advance(self, spans: Iterable[Span]) -> None:
+        """They are stored."""
+        for span in spans:
             self.partitions[span.partition].advance(span.last)
-
-        def remember() -> None:
-            for share in batch.shares:
-                self.partitions[share.span.partition].window.remember(share.folds)
-
-        await self._compute(batch.rows, remember)
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
         await self._retry(lambda: self._services.dead_letters.send(letters, self._services.clock.time()))
@@ -286,20 +331,12 @@ class Topic:
     async def _build(
         self,
         source: Source,
-        drafts: Sequence[tuple[Span, Draft]],
+        records: Mapping[Span, Sequence[ConsumerRecord]],
         windows: Mapping[int, DuplicateWindow],
+        limits: Mapping[int, Limits] | None = None,
     ) -> Batch:
-        def work() -> Batch:
-            with cpu_time(self._services.metrics.ingest_cpu_seconds_total.labels("build")):
-                batch = build(source, drafts, windows)
-                _ = batch.columns  # made here, kept by the batch
-            return batch
-
-        return await self._compute(sum(len(draft.records) for _, draft in drafts), work)
-
-    @staticmethod
-    async def _compute(rows: int, work: Callable[[], T]) -> T:
-        return work() if rows <= THREAD_ROWS else await compute(work)
+        work = partial(self._builder.build, source, records, windows, limits)
+        return work() if sum(map(len, records.values())) <= THREAD_ROWS else await compute(work)
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Until it succeeds or the topic is to be left; an outage is no reason to drop anything."""
@@ -327,8 +364,8 @@ class Topic:
 
     def _measure(self, batch: Batch, seconds: float) -> None:
         metrics, topic = self._services.metrics, self._source.topic
-        self._count("stored", batch.rows)
-        metrics.ingest_batch_events.labels(topic).observe(batch.rows)
+        self._count("stored", batch.rows.count)
+        metrics.ingest_batch_events.labels(topic).observe(batch.rows.count)
         metrics.ingest_insert_seconds.labels(topic).observe(seconds)
         oldest = min(share.records[0].timestamp for share in batch.shares if share.records) / 1000
         metrics.ingest_delay_seconds.labels(topic).observe(max(0, self._services.clock.time() - oldest))

@@ -1,23 +1,15 @@
 """What ingestion asks of ClickHouse."""
 
-from typing import Final
-
 import numpy as np
 
 from openride_analytics.ingest.batch import Batch, Source, Span
 from openride_analytics.ingest.duplicates import Folds
-from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
 # Some hundred times what is usual. Repeating an insert that was only slow changes nothing.
 INSERT_SECONDS = 20.0
 QUERY_SECONDS = 20.0
-
-# Rows for a column of another type would be converted or refused, and neither is what they deserve.
-_TYPES: Final = {
-    kind: {column.name: column.type for column in (*COMMON, *typed)} for kind, typed in LANDING.items()
-}
 
 
 class Warehouse:
@@ -31,9 +23,8 @@ class Warehouse:
 
         Raises Retryable (Ambiguous where it may have been stored), SchemaDrift, DataRefused.
         """
-        kind = batch.source.kind
         await self._clickhouse.insert(
-            f"landing_{kind}", batch.columns, token=token, timeout=INSERT_SECONDS, types=_TYPES[kind]
+            f"landing_{batch.source.kind}", batch.rows, token=token, timeout=INSERT_SECONDS
         )
 
     async def recent_ids(self, source: Source, partition: int, before: int, most: int) -> Folds:

@@ -4,11 +4,13 @@ A landing table holds every field of every event type of its kind, under the fie
 Nullable when some type of the kind lacks the field or may leave it out; an Array cannot be: it is empty.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from openride_analytics.schema.events import ENTITY, KINDS, Event, event_type, first_actor
+from openride_analytics.schema.events import ENTITY, KINDS, Event, event_type, first_actors
 
 
 class Column(NamedTuple):
@@ -177,24 +179,29 @@ def columns_of(kind: str, events: Sequence[Event]) -> tuple[dict[str, list[Any]]
     str, int, float, bool, list[str], and None where a struct lacks the field. The store writes a UUID into a
     String column as lower-case text, which costs less than str() here.
     """
-    groups: dict[type[Event], list[int]] = {struct: [] for struct in KINDS[kind]}
+    rows: dict[type[Event], list[int]] = {struct: [] for struct in KINDS[kind]}
     for row, event in enumerate(events):
-        groups[type(event)].append(row)
-    order = [row for rows in groups.values() for row in rows]
+        rows[type(event)].append(row)
+    order = list(chain.from_iterable(rows.values()))
+    groups = {struct: [events[row] for row in places] for struct, places in rows.items() if places}
+
+    def each(values: Callable[[type[Event], list[Event]], Iterable[Any]]) -> list[Any]:
+        return list(chain.from_iterable(values(struct, group) for struct, group in groups.items()))
+
     columns: dict[str, list[Any]] = {
-        "event_type": [event_type(struct) for struct, rows in groups.items() for _ in rows],
-        "event_timestamp": [events[row].event_timestamp for row in order],
-        "entity_id": list(map(attrgetter(ENTITY[kind].field), (events[row] for row in order))),
-        "actor_id": [first_actor(events[row]) for row in order],
+        "event_type": each(lambda struct, group: repeat(event_type(struct), len(group))),
+        "event_timestamp": each(lambda _, group: map(attrgetter("event_timestamp"), group)),
+        "entity_id": each(lambda _, group: map(attrgetter(ENTITY[kind].field), group)),
+        "actor_id": each(first_actors),
     }
     for column in LANDING[kind]:
-        values = columns[column.name] = []
-        for struct, rows in groups.items():
-            getter = _GETTERS[struct].get(column.name)
-            if getter is not None:
-                values.extend(map(getter, (events[row] for row in rows)))
-            elif column.type.startswith("Array"):
-                values.extend([] for _ in rows)
-            else:
-                values.extend([None] * len(rows))
+        columns[column.name] = each(partial(_values, column))
     return columns, order
+
+
+def _values(column: Column, struct: type[Event], events: Sequence[Event]) -> Iterable[Any]:
+    """What events of one type have in a typed column."""
+    getter = _GETTERS[struct].get(column.name)
+    if getter is not None:
+        return map(getter, events)
+    return repeat([] if column.type.startswith("Array") else None, len(events))

@@ -5,6 +5,8 @@ and has no default may be null too. Types are checked by decoding; building a st
 `__post_init__`.
 """
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID
 
@@ -352,12 +354,14 @@ ENTITY: dict[str, Entity] = {
 }
 
 
-def first_actor(event: Event) -> UUID | None:
-    """Who acted, or the first of those who did: the rider before the driver; None where nobody acted."""
-    if isinstance(event, BookingCancelled | TripCancelled):
-        return _canceller(event)
-    fields = event.ACTORS
-    return getattr(event, fields[0]) if fields else None
+def first_actors(struct: type[Event], events: Sequence[Event]) -> list[UUID | None]:
+    """Of each of the events, which are all of one type, who acted, or the first of those who did: the rider before
+    the driver; None where nobody acted."""
+    if issubclass(struct, BookingCancelled | TripCancelled):
+        return [_canceller(event) for event in events]  # type: ignore[arg-type] # all of them are `struct`s
+    if struct.ACTORS:
+        return list(map(attrgetter(struct.ACTORS[0]), events))
+    return [None] * len(events)
 
 
 def actors(event: Event) -> tuple[UUID, ...]:

@@ -21,12 +21,13 @@ from openride_analytics.errors import Ambiguous, Fatal, Retryable
 from openride_analytics.store.binding import bind
 from openride_analytics.store.codes import DataRefused, SchemaDrift, ServerFailure
 from openride_analytics.store.pool import Pool
+from openride_analytics.store.rows import Rows
 from openride_analytics.store.wire import Settings, Wire
 
 if TYPE_CHECKING:
     from openride_analytics.telemetry import Metrics
 
-__all__ = ["Block", "ClickHouse", "DataRefused", "SchemaDrift", "ServerFailure"]
+__all__ = ["Block", "ClickHouse", "DataRefused", "Rows", "SchemaDrift", "ServerFailure"]
 
 CONNECT_SECONDS: Final = 2.0
 
@@ -135,37 +136,33 @@ class ClickHouse:
     async def insert(
         self,
         table: str,
-        columns: Mapping[str, Sequence[Any]],
+        rows: Rows | Mapping[str, Sequence[Any]],
         *,
         token: str | None,
         timeout: float,
-        types: Mapping[str, str] | None = None,
     ) -> None:
-        """Insert the columns as one block, and return only when the server has confirmed the end of it.
+        """Insert the rows as one block, and return only when the server has confirmed the end of it.
+
+        Columns of Python values are encoded for whatever types the table has; `Rows` are encoded already, and
+        the table must have their types.
 
         `token` makes repetition harmless: the same rows under the same token are stored once, in the table
         and in everything its views feed. None: the rows are stored whether or not they were before.
-        `types`, if given, are the ClickHouse types that the table must have; without it values are encoded
-        for whatever types it has.
 
         Raises Retryable (nothing was sent), Ambiguous (repeat it with the same token), SchemaDrift (the
         same, once the tables are right), DataRefused (the rows will never be taken as they are; some views
         may have them).
         """
-        self._check_names(table, columns)
-        lengths = {len(values) for values in columns.values()}
-        if len(lengths) > 1:
-            raise DataRefused("columns of different lengths")
-        if not any(lengths):
+        names = list(rows.types if isinstance(rows, Rows) else rows)
+        _check_names(table, *names)
+        if not _length(rows):
             return
-        sql = f"INSERT INTO `{table}` ({', '.join(f'`{name}`' for name in columns)}) VALUES"
+        sql = f"INSERT INTO `{table}` ({', '.join(f'`{name}`' for name in names)}) VALUES"
         wire: Wire | None = None
         with self._timed(f"insert {table}"):
             try:
                 async with asyncio.timeout(timeout), self._pool.connection("insert") as wire:
-                    await wire.insert(sql, columns, types, _insert_settings(wire, table, token, timeout))
-                    if self._metrics is not None:
-                        self._metrics.ingest_cpu_seconds_total.labels("encode").inc(wire.encode_seconds)
+                    await wire.insert(sql, rows, _insert_settings(wire, table, token, timeout))
             except TimeoutError:
                 kind = Ambiguous if wire is not None and wire.rows_sent else Retryable
                 raise kind("clickhouse", f"insert not confirmed within {timeout:g} s") from None
@@ -219,11 +216,20 @@ class ClickHouse:
                 seconds = self._metrics.clickhouse_query_seconds.labels(query=name or "other")
                 seconds.observe(time.monotonic() - begun)
 
-    @staticmethod
-    def _check_names(table: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        for name in (table, *columns):
-            if not _IDENTIFIER.fullmatch(name):
-                raise Fatal("clickhouse: an insert into a name that is not an identifier")
+
+def _check_names(*names: str) -> None:
+    for name in names:
+        if not _IDENTIFIER.fullmatch(name):
+            raise Fatal("clickhouse: an insert into a name that is not an identifier")
+
+
+def _length(rows: Rows | Mapping[str, Sequence[Any]]) -> int:
+    if isinstance(rows, Rows):
+        return rows.count
+    lengths = set(map(len, rows.values()))
+    if len(lengths) > 1:
+        raise DataRefused("columns of different lengths")
+    return lengths.pop() if lengths else 0
 
 
 def _insert_settings(wire: Wire, table: str, token: str | None, timeout: float) -> Settings:

@@ -8,7 +8,6 @@ deadline is the only one).
 
 import asyncio
 import ssl
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -22,6 +21,7 @@ from openride_analytics.compute import compute
 from openride_analytics.errors import Ambiguous, OpenRideError, Retryable
 from openride_analytics.store import native
 from openride_analytics.store.codes import DataRefused, SchemaDrift, failure
+from openride_analytics.store.rows import Rows
 
 _DATA_PACKET: Final = b"\x02\x00"  # a block for no temporary table
 _MIN_REVISION: Final = 54429  # below, asynch silently drops the settings it does not know
@@ -57,7 +57,6 @@ class Wire:
         self.rows_sent = (
             False  # by the last insert: from then on only its end of stream tells what became of them
         )
-        self.encode_seconds = 0.0  # processor time of the last insert's block
 
     @classmethod
     async def connect(
@@ -139,11 +138,10 @@ class Wire:
     async def insert(
         self,
         sql: str,
-        columns: Mapping[str, Sequence[Any]],
-        types: Mapping[str, str] | None,
+        offered: Rows | Mapping[str, Sequence[Any]],
         settings: Settings,
     ) -> None:
-        """Send the columns as one block, and return once the server has said that it is done with it.
+        """Send the rows, or columns, as one block, and return once the server has said that it is done with it.
 
         Raises Retryable (no row was sent), Ambiguous (rows were sent, no end was read), SchemaDrift,
         DataRefused. Whatever it raises, the connection is not usable afterwards.
@@ -153,15 +151,16 @@ class Wire:
         with _translated():
             await self._send_query(sql, settings)
             sample = await self._sample()
-        if list(sample) != list(columns):
+        if list(sample) != list(offered.types if isinstance(offered, Rows) else offered):
             raise SchemaDrift("schema: the table asks for other columns than were offered")
+        rows = offered if isinstance(offered, Rows) else await _encode(offered, sample)
         for name, type_ in sample.items():
-            if types is not None and types[name] != type_:
-                raise SchemaDrift(f"schema: column {name} is a {type_}, not a {types[name]}")
-        block = await self._encode(columns, sample)
+            if rows.types[name] != type_:
+                raise SchemaDrift(f"schema: column {name} is a {type_}, not a {rows.types[name]}")
+        revision = min(constants.CLIENT_REVISION, self._protocol.server_info.revision)
         self.rows_sent = True
         with _translated(rows_sent=True):
-            await self._exchange(block)
+            await self._exchange([_DATA_PACKET, *rows.block(revision), _DATA_PACKET + native.header(0, 0)])
         self._busy = False
 
     async def _send_query(self, sql: str, settings: Settings) -> None:
@@ -177,19 +176,6 @@ class Wire:
             if packet.type == ServerPacket.END_OF_STREAM:
                 raise Retryable("clickhouse", "the server ended an insert before it began")
         return dict(packet.block.columns_with_types)
-
-    async def _encode(self, columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
-        """In a thread if it is much, so that the loop turns meanwhile."""
-        revision = min(constants.CLIENT_REVISION, self._protocol.server_info.revision)
-
-        def work() -> list[bytes]:
-            begun = time.thread_time()
-            block = _block(columns, types, revision)
-            self.encode_seconds = time.thread_time() - begun
-            return block
-
-        few = len(next(iter(columns.values()))) < _THREAD_ROWS
-        return work() if few else await compute(work)
 
     async def _exchange(self, block: list[bytes]) -> None:
         """Send the block while already reading: a server that refuses it midway says so and closes."""
@@ -212,18 +198,15 @@ class Wire:
             await stream.drain()
 
 
-def _block(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str], revision: int) -> list[bytes]:
-    """The columns as one Data packet, in pieces, and the empty one that ends them. SchemaDrift, DataRefused."""
-    block = [_DATA_PACKET + native.header(len(columns), len(next(iter(columns.values()))))]
+async def _encode(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> Rows:
+    """As the table wants them; in a thread if it is much, so that the loop turns meanwhile."""
+    few = len(next(iter(columns.values()))) < _THREAD_ROWS
     try:
-        for name, values in columns.items():
-            block.extend(native.column(name, types[name], values, revision=revision))
+        return Rows.of(columns, types) if few else await compute(lambda: Rows.of(columns, types))
     except TypeError as error:
         raise SchemaDrift(f"schema: {error}") from None
     except ValueError as error:
         raise DataRefused(str(error)) from None
-    block.append(_DATA_PACKET + native.header(0, 0))
-    return block
 
 
 @contextmanager

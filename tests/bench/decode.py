@@ -6,15 +6,14 @@ CPU time, so that neighbors on the machine count less.
 import time
 from collections.abc import Callable
 
+from openride_analytics.ingest.builder import CHUNK
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.schema.columns import COMMON, LANDING, columns_of
-from openride_analytics.schema.events import KINDS, Event
-from openride_analytics.store import native
+from openride_analytics.schema.events import KINDS
+from openride_analytics.store.clickhouse import Rows
 from tests.bench.figures import Figure
 from tests.bench.load import rides
 
-BATCH = 5_000
-REVISION = native.CUSTOM_SERIALIZATION_REVISION
 TYPES = {kind: {column.name: column.type for column in (*COMMON, *LANDING[kind])} for kind in LANDING}
 
 
@@ -22,36 +21,33 @@ def measure(count: int, runs: int) -> list[Figure]:
     """Rates of decoding, of turning events into columns, and of encoding the columns."""
     now = time.time()
     messages = list(rides(count))
-    decoders = {kind: Decoder(kind, 1 << 20, 730) for kind in KINDS}
-    work = [(decoders[message.kind], message.value) for message in messages]
-    events: dict[str, list[Event]] = {kind: [] for kind in KINDS}
+    values: dict[str, list[bytes]] = {kind: [] for kind in KINDS}
     for message in messages:
-        events[message.kind].append(decoders[message.kind](message.value, now))
-    batches = [
-        (kind, rows[first : first + BATCH])
-        for kind, rows in events.items()
-        for first in range(0, len(rows), BATCH)
+        values[message.kind].append(message.value)
+    work = [
+        (kind, Decoder(kind, 1 << 20, 730), of_kind[first : first + CHUNK])
+        for kind, of_kind in values.items()
+        for first in range(0, len(of_kind), CHUNK)
     ]
-    columns = [(TYPES[kind], columns_of(kind, rows)[0]) for kind, rows in batches]
+    events = [(kind, [decoder(value, now) for value in chunk]) for kind, decoder, chunk in work]
+    columns = [(TYPES[kind], columns_of(kind, rows)[0]) for kind, rows in events]
 
     def decode() -> None:
-        for decoder, value in work:
-            decoder(value, now)
+        for _, decoder, chunk in work:
+            decoder.all(chunk, now)
 
     def make_columns() -> None:
-        for kind, rows in batches:
+        for kind, rows in events:
             columns_of(kind, rows)
 
     def encode() -> None:
         for types, block in columns:
-            for name, values in block.items():
-                for _ in native.column(name, types[name], values, revision=REVISION):
-                    pass
+            Rows({name: types[name] for name in block}).add(block)
 
     size = sum(len(message.value) for message in messages) / len(messages)
     what: dict[str, tuple[Callable[[], None], str]] = {
         "decode": (decode, f"{size:.0f} bytes a message on average"),
-        "columns": (make_columns, f"batches of {BATCH:,}"),
+        "columns": (make_columns, f"chunks of {CHUNK:,}"),
         "encode": (encode, "typed columns to the native format"),
     }
     return [

@@ -4,29 +4,28 @@ import asyncio
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from openride_analytics import kafka
-from openride_analytics.ingest.batch import Batch, Draft, Source, build
+from openride_analytics.ingest.batch import Batch, Source, Span
+from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.consumer import FETCH_BYTES
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
 from openride_analytics.ingest.intent import Intent
 from openride_analytics.ingest.offsets import Offsets
-from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.settings import Settings
-from openride_analytics.store import native
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.telemetry import Metrics
 from tests.bench.figures import Figure, say
 from tests.bench.servers import PARTITIONS, Servers, warehouse
 
 LIMIT_SECONDS = 300
 COMMITS = 200
-TYPES = {kind: {column.name: column.type for column in (*COMMON, *LANDING[kind])} for kind in LANDING}
-REVISION = native.CUSTOM_SERIALIZATION_REVISION
+STAGES = ("decode", "build", "encode")
 
 
 async def alone(site: Servers, settings: Settings, most: int) -> list[Figure]:
@@ -35,21 +34,16 @@ async def alone(site: Servers, settings: Settings, most: int) -> list[Figure]:
     took: dict[str, float] = {}
     begun = time.monotonic()
     records = await _fetch(settings, most)
-    took["fetch"], begun = time.monotonic() - begun, time.monotonic()
-    drafts = [draft for tp, found in records.items() for draft in _decode(settings, tp, found)]
-    took["decode"], begun = time.monotonic() - begun, time.monotonic()
-    batches = [_build(settings, name, draft) for name, draft in drafts]
-    took["build columns"], begun = time.monotonic() - begun, time.monotonic()
-    for batch in batches:
-        for name, values in batch.columns.items():
-            for _ in native.column(name, TYPES[batch.source.kind][name], values, revision=REVISION):
-                pass
-    took["encode"] = time.monotonic() - begun
+    took["fetch"] = time.monotonic() - begun
+    metrics = Metrics()
+    batches = [batch for tp, found in records.items() for batch in _build(settings, tp, found, metrics)]
+    for stage in STAGES:
+        took[stage] = metrics.ingest_cpu_seconds_total.labels(stage)._value.get()
     async with warehouse(site.environ("bench_parts", topics="backlog")) as (_, client):
-        took["insert"] = await _insert(client, batches) - took["encode"]
+        took["insert"] = await _insert(client, batches)
     took["commit"] = await _commit(settings, batches)
     gc.enable()
-    count = sum(batch.rows for batch in batches)
+    count = sum(batch.rows.count for batch in batches)
     say(f"ingest: stages of {count:,} events in {len(batches)} batches")
     notes = {"insert": "sending, and all of ClickHouse's work", "commit": "two a batch"}
     return [
@@ -82,33 +76,24 @@ async def _fetch(settings: Settings, most: int) -> Mapping[TopicPartition, list[
         await consumer.stop()
 
 
-def _decode(
-    settings: Settings, tp: TopicPartition, records: Sequence[ConsumerRecord]
-) -> list[tuple[str, Draft]]:
-    ingest, now = settings.ingest, time.time()
-    decode = Decoder(tp.topic.rpartition(".")[2], ingest.max_message_bytes, ingest.max_event_age_days)
-    drafts = []
+def _build(
+    settings: Settings, tp: TopicPartition, records: Sequence[ConsumerRecord], metrics: Metrics
+) -> Iterator[Batch]:
+    ingest, now = settings.ingest, int(time.time() * 1000)
+    kind = tp.topic.rpartition(".")[2]
+    builder = Builder(Decoder(kind, ingest.max_message_bytes, ingest.max_event_age_days), metrics)
+    source = Source(kind, tp.topic, settings.kafka.topic_epoch)
+    windows = {tp.partition: DuplicateWindow(ingest.dedup_window)}
     for first in range(0, len(records), ingest.batch_size):
-        draft = Draft(tp.partition, records[first].offset, int(now * 1000), 0)
         some = records[first : first + ingest.batch_size]
-        draft.add(some, [decode(record.value, now) for record in some], 0)
-        drafts.append((tp.topic, draft))
-    return drafts
-
-
-def _build(settings: Settings, name: str, draft: Draft) -> Batch:
-    source = Source(name.rpartition(".")[2], name, settings.kafka.topic_epoch)
-    windows = {draft.partition: DuplicateWindow(settings.ingest.dedup_window)}
-    batch = build(source, [(draft.span, draft)], windows)
-    _ = batch.columns  # computed here, kept by the batch
-    return batch
+        yield builder.build(source, {Span(tp.partition, some[0].offset, some[-1].offset, now): some}, windows)
 
 
 async def _insert(client: ClickHouse, batches: Sequence[Batch]) -> float:
-    """Seconds of encoding and inserting."""
+    """Seconds of inserting."""
     begun = time.monotonic()
     for n, batch in enumerate(batches):
-        await client.insert(f"landing_{batch.source.kind}", batch.columns, token=str(n), timeout=60)
+        await client.insert(f"landing_{batch.source.kind}", batch.rows, token=str(n), timeout=60)
     return time.monotonic() - begun
 
 

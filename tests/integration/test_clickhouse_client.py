@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from openride_analytics.errors import Ambiguous, Retryable
-from openride_analytics.store.clickhouse import ClickHouse, DataRefused, SchemaDrift, ServerFailure
+from openride_analytics.store.clickhouse import ClickHouse, DataRefused, Rows, SchemaDrift, ServerFailure
 from tests.support.clickhouse import Database
 from tests.support.store import WINDOW, client_of, count, create_chain, rows
 
@@ -161,7 +161,7 @@ async def test_every_type_is_stored_as_it_was_given(clickhouse: ClickHouse) -> N
     sent = {name: column for name, (_, column) in values.items()}
     ddl = ", ".join(f"{name} {type_}" for name, type_ in types.items())
     await clickhouse.execute(f"CREATE TABLE t ({ddl}) ENGINE = Memory")
-    await clickhouse.insert("t", sent, token=None, timeout=5, types=types)
+    await clickhouse.insert("t", Rows.of(sent, types), token=None, timeout=5)
     block = await clickhouse.select("SELECT * FROM t")
     found = zip(block.names, block.columns, strict=True)
     assert {name: [plain(value) for value in column] for name, column in found} == sent
@@ -269,7 +269,7 @@ async def test_a_type_other_than_expected_is_drift(clickhouse: ClickHouse) -> No
     await create_chain(clickhouse)
     types = {"n": "UInt32", "s": "String"}
     with pytest.raises(SchemaDrift, match="column n is a UInt64, not a UInt32"):
-        await clickhouse.insert("landing", rows(), token="t", timeout=5, types=types)
+        await clickhouse.insert("landing", Rows.of(rows(), types), token="t", timeout=5)
 
 
 async def test_after_a_failed_insert_the_next_one_is_stored(clickhouse: ClickHouse) -> None:

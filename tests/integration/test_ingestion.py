@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
-from openride_analytics.ingest.batch import DERIVED_IDS, Span
+from openride_analytics.ingest.batch import Span
+from openride_analytics.ingest.builder import DERIVED_IDS
 from openride_analytics.ingest.dead_letter_topic import read, send_back
 from openride_analytics.ingest.intent import MAX_SPANS, Intent
 from openride_analytics.ingest.partition import State

@@ -70,7 +70,7 @@ async def services(rig: Rig) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def owners(rig: Rig, shared: Services, *parts: Collection[int]) -> AsyncIterator[list[Topic]]:
     """One owner for each part of the partitions of the user topic, all starting together; until recovered."""
-    topics = [Topic("user", rig.topics.user, numbers, shared) for numbers in parts]
+    topics = [Topic("user", rig.topics.user, numbers, 0.0, shared) for numbers in parts]
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             while any(p.state is State.RECOVERING for topic in topics for p in topic.partitions.values()):

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.inflight import Inflight
 from openride_analytics.ingest.partition import Partition, State
 from openride_analytics.settings import load
@@ -30,7 +29,7 @@ def partition(
         inflight = Inflight()
         inflight.limit(1 << 30)
     ingest = load(environ).ingest
-    made = Partition(TopicPartition("users", number), Decoder("user", 1 << 20, 730), ingest, clock, inflight)
+    made = Partition(TopicPartition("users", number), ingest, clock, inflight)
     made.start(0, made.window)
     made.move(State.RUNNING)
     return made

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from openride_analytics.ingest.decode import Decoder
-from openride_analytics.schema.events import EVENT_TYPES, Event, actors, first_actor
+from openride_analytics.schema.events import EVENT_TYPES, Event, actors, first_actors
 from tests.support.events import NOW, example, message
 
 _RIDER, _DRIVER, _USER = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -52,7 +52,8 @@ def test_who_acts(name: str, by: str | None, who: tuple[UUID, ...]) -> None:
 
 @pytest.mark.parametrize(("name", "by", "who"), _WHO_ACTS)
 def test_the_first_actor(name: str, by: str | None, who: tuple[UUID, ...]) -> None:
-    assert first_actor(_played(name, by)) == (who[0] if who else None)
+    event = _played(name, by)
+    assert first_actors(type(event), [event]) == [who[0] if who else None]
 
 
 def test_every_type_has_its_line_in_the_table_of_actors() -> None:

@@ -51,3 +51,10 @@ def test_what_was_stored_before_is_known() -> None:
 
 def test_a_fold_takes_both_halves_of_an_id() -> None:
     assert fold([UUID(int=(5 << 64) | 3)]).tolist() == [5 ^ 3]
+
+
+def test_what_is_forgotten_may_come_again() -> None:
+    window, known = DuplicateWindow(SIZE), fold(ids(list(range(SIZE))))
+    window.remember(known)
+    window.forget(known[[2, 11]])
+    assert (~window.seen(known)).nonzero()[0].tolist() == [2, 11]

@@ -9,7 +9,7 @@ from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import MAX_SPANS
 from openride_analytics.ingest.partition import RECORD_OVERHEAD, Partition
 from tests.support.clock import FakeClock
-from tests.support.intake import BAD, offsets, partition, record
+from tests.support.intake import offsets, partition, record
 
 
 @pytest.fixture
@@ -25,23 +25,25 @@ def inflight() -> Inflight:
 
 
 def intake(clock: FakeClock, inflight: Inflight, *partitions: Partition) -> Intake:
-    return Intake(partitions, 1.0, clock, inflight)
+    return Intake(partitions, 1.0, 0.0, clock, inflight)
 
 
 def test_nothing_is_due_while_nothing_was_fetched(clock: FakeClock, inflight: Inflight) -> None:
     assert not intake(clock, inflight, partition(clock, inflight)).due
 
 
-async def test_a_draft_is_due_when_its_first_message_has_waited_long_enough(
-    clock: FakeClock, inflight: Inflight
+@pytest.mark.parametrize(("phase", "due_after"), [(0.0, 1.0), (0.25, 0.25), (0.75, 0.75)])
+async def test_a_draft_is_due_once_an_interval_at_the_phase_of_its_topic(
+    clock: FakeClock, inflight: Inflight, phase: float, due_after: float
 ) -> None:
+    await clock.advance(-clock.monotonic() % 1)  # to the beginning of an interval
     one = partition(clock, inflight)
-    queue = intake(clock, inflight, one)
+    queue = Intake([one], 1.0, phase, clock, inflight)
     one.accept([record(0)])
-    await clock.advance(0.6)
+    await clock.advance(due_after - 0.1)
     one.accept([record(1)])
     early = queue.due
-    await clock.advance(0.5)
+    await clock.advance(0.11)
     assert (early, queue.due) == (False, True)
 
 
@@ -104,13 +106,6 @@ def test_bytes_in_flight_are_counted_until_they_are_dropped(clock: FakeClock, in
     assert (held, inflight.bytes) == (expected, 0)
 
 
-def test_after_too_many_bad_messages_in_a_row_the_rest_is_left(clock: FakeClock) -> None:
-    one = partition(clock, DLQ_MAX_RUN="3")
-    one.accept([record(n, BAD) for n in range(9)])
-    assert one.draft is not None
-    assert (offsets(one.draft.records), one.wants) == ([0, 1, 2], False)
-
-
 async def test_no_batch_has_more_partitions_than_an_intent_can_name(
     clock: FakeClock, inflight: Inflight
 ) -> None:
@@ -128,17 +123,6 @@ async def test_a_closed_intake_hands_out_nothing(clock: FakeClock, inflight: Inf
     await asyncio.sleep(0)
     queue.close()
     assert await waiting is None
-
-
-def test_too_many_bad_messages_are_due_when_nothing_before_them_is_left(
-    clock: FakeClock, inflight: Inflight
-) -> None:
-    """Else nobody would come to halt their partition."""
-    one = partition(clock, inflight, DLQ_MAX_RUN="2", INGEST_BATCH_SIZE="2")
-    one.accept([record(n, BAD) for n in range(2)])
-    one.take()
-    one.accept([record(2, BAD)])
-    assert (one.spent, intake(clock, inflight, one).due) == (True, True)
 
 
 def test_what_was_being_fetched_when_a_partition_was_halted_is_dropped(

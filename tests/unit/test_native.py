@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openride_analytics.store import native
+from openride_analytics.store.rows import SLICE, Rows
 
 REVISION = 54440
 
@@ -52,11 +53,11 @@ def asynch_block(type_: str, values: Sequence[Any]) -> bytes:
 
 
 def column(name: str, type_: str, values: Sequence[Any], *, revision: int = REVISION) -> bytes:
-    return b"".join(native.column(name, type_, values, revision=revision))
+    return b"".join(Rows.of({name: values}, {name: type_}).block(revision)[1:])
 
 
 def our_block(type_: str, values: Sequence[Any]) -> bytes:
-    return native.header(1, len(values)) + column("c", type_, values)
+    return b"".join(Rows.of({"c": values}, {"c": type_}).block(REVISION))
 
 
 moments = st.datetimes(
@@ -147,8 +148,8 @@ def test_no_rows_are_no_bytes(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", ["UInt64", "Nullable(UInt64)", "Array(UInt64)"])
-def test_pieces_of_a_long_column_are_the_column(type_: str) -> None:
-    numbers = range(2 * native.SLICE_ROWS + 1)
+def test_a_long_column_is_added_in_slices(type_: str) -> None:
+    numbers = range(2 * SLICE + 1)
     values = [
         [n] * (n % 3) if "Array" in type_ else None if "Null" in type_ and n % 3 else n for n in numbers
     ]
