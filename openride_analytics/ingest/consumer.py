@@ -40,6 +40,8 @@ POLL_MS = 100
 HEARTBEAT_MS = 1_000
 # Of one partition in one fetch; a larger message comes alone.
 FETCH_BYTES = 256 * 1024
+# Kafka answers once it has so much, or after POLL_MS: an answer costs it and us a millisecond, however little is in it.
+FETCH_MIN_BYTES = 64 * 1024
 CONNECT_PAUSE = 2.0
 LOOK_SECONDS = 1.0
 
@@ -135,6 +137,7 @@ class Ingestion:
             isolation_level="read_committed",
             max_poll_records=self._settings.kafka.max_poll_records,
             max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_min_bytes=FETCH_MIN_BYTES,
             fetch_max_wait_ms=POLL_MS,
             session_timeout_ms=self._settings.kafka.session_timeout_ms,
             heartbeat_interval_ms=min(HEARTBEAT_MS, self._settings.kafka.session_timeout_ms // 5),

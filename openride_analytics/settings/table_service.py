@@ -84,7 +84,7 @@ INGEST = (
         "ingest.flush_interval_ms",
         integer(1, 60_000),
         "1000",
-        "A smaller batch is stored after this long",
+        "A smaller batch is stored after this long at most",
     ),
     Variable(
         "INGEST_MAX_INFLIGHT_BYTES",

@@ -22,7 +22,7 @@ PARTS_SECONDS = 5.0
 
 # What was stored lately: of all tables this one answers with the least work of its own.
 SEEN = """SELECT kafka_topic, kafka_partition, max(kafka_offset) FROM recent_event_ids
-WHERE ingested_at > now() - INTERVAL 20 SECOND GROUP BY ALL"""
+WHERE ingested_at > now() - INTERVAL 5 SECOND GROUP BY ALL"""
 PARTS = """SELECT max(n) AS n FROM (SELECT count() AS n FROM system.parts
 WHERE database = currentDatabase() AND active GROUP BY table, partition)"""
 
