@@ -19,11 +19,8 @@ help: ## list the targets
 run: $(VENV)/.stamp-run ## the whole stack on this machine, with simulated rides (ARGS="--port 8001" ...)
 	$(BIN)/openride-analytics dev $(ARGS)
 
-# Several services at once on two cores take minutes, and time enough: `make faults` has those.
-HEAVY := $(foreach name,replicas lifecycle chaos backlog zombies,--ignore tests/faults/test_$(name).py)
-
-test: $(VENV)/.stamp-dev ## all tests but those of several services at once (ARGS="tests/unit -k settings" ...)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(HEAVY) $(ARGS)
+test: $(VENV)/.stamp-dev ## all tests, the faults of ingestion for a twentieth of their time (ARGS="tests/unit -k settings" ...)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 faults: $(VENV)/.stamp-dev ## the faults of ingestion at their full length, about half an hour
 	OPENRIDE_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout 600 $(ARGS)

@@ -1,7 +1,6 @@
 """Faults of ingestion, each through the whole loop on real servers, and each followed by the audit.
 
-`make faults` lets them last as long as they are said to; `make test` a twentieth of that, without those of several
-services at once: test_replicas, test_zombies, test_lifecycle, test_backlog, test_chaos.
+`make faults` lets them last as long as they are said to, `make test` a twentieth of that.
 
 fault                                                    test
  1  kill at each step                                    test_crash
@@ -11,7 +10,7 @@ fault                                                    test
  5  the same, later than the window                      test_zombies
  6  one bad message among ten thousand                   test_messages
  7  nothing but bad messages                             test_messages
- 8  no dead-letter topic, or too small a one             test_dead_letters
+ 8  no dead-letter topic, one too small, or none for us  test_dead_letters
  9  hostile messages                                     test_messages
 10  event times over two hundred months                  test_messages
 11  ClickHouse killed within an insert                   test_clickhouse_killed

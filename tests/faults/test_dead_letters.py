@@ -1,11 +1,21 @@
 """A dead-letter topic that does not take them: nothing is committed beyond a message that lies nowhere else."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # it says nowhere what it exports
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from openride_analytics import kafka
 from openride_analytics.ingest.partition import State
@@ -52,13 +62,40 @@ async def absent(rig: Rig) -> AsyncIterator[None]:
         await admin.create_topics([NewTopic(rig.topics.dlq, 3, 1)])
 
 
-@pytest.mark.parametrize("hindrance", [too_small, absent])
+@asynccontextmanager
+async def denied(rig: Rig) -> AsyncIterator[None]:
+    """Nobody may write to the topic."""
+
+    def rule(operation: AclOperation, permission: AclPermissionType) -> AclBinding:
+        names = (ResourceType.TOPIC, rig.topics.dlq, ResourcePatternType.LITERAL)
+        return AclBinding(*names, "User:ANONYMOUS", "*", operation, permission)
+
+    rules = [
+        rule(AclOperation.ALL, AclPermissionType.ALLOW),
+        rule(AclOperation.WRITE, AclPermissionType.DENY),
+    ]
+    admin = AdminClient({"bootstrap.servers": rig.bootstrap})
+    await asyncio.gather(*map(asyncio.wrap_future, admin.create_acls(rules).values()))
+    yield
+    gone = AclBindingFilter(
+        ResourceType.TOPIC,
+        rig.topics.dlq,
+        ResourcePatternType.LITERAL,
+        "User:ANONYMOUS",
+        "*",
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+    await asyncio.gather(*map(asyncio.wrap_future, admin.delete_acls([gone]).values()))
+
+
+@pytest.mark.parametrize("hindrance", [too_small, absent, denied])
 async def test_nothing_is_committed_beyond_a_message_that_cannot_be_buried(
     line: Line,
     monkeypatch: pytest.MonkeyPatch,
     hindrance: Callable[[Rig], AbstractAsyncContextManager[None]],
 ) -> None:
-    """Fault 8: the topic is away, or refuses what is too big for it."""
+    """Fault 8: the topic is away, or refuses what is too big for it, or refuses us."""
     with monkeypatch.context() as impatient:
         impatient.setattr(kafka, "REQUEST_TIMEOUT_MS", int(1_000 * lasting(10, least=0.5)))
         reached, problem = await _through(line, hindrance)
