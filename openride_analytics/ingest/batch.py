@@ -63,15 +63,15 @@ class Share:
     letters: Sequence[DeadLetter] = ()
     duplicates: int = 0
 
-    def halves(self) -> "list[Share]":
+    def halves(self) -> "list[list[Share]]":
         """Two shares that together cover the same offsets; none where it is a single row."""
         if len(self.records) < 2:
             return []
         middle = len(self.records) // 2
         cut = int(self.records[middle].offset)
         return [
-            Share(self.span._replace(last=cut - 1), self.records[:middle], self.folds[:middle]),
-            Share(self.span._replace(first=cut), self.records[middle:], self.folds[middle:]),
+            [Share(self.span._replace(last=cut - 1), self.records[:middle], self.folds[:middle])],
+            [Share(self.span._replace(first=cut), self.records[middle:], self.folds[middle:])],
         ]
 
 

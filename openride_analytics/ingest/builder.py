@@ -4,13 +4,15 @@ Two thousand messages at a time become events, columns and bytes. They stay in t
 no object on the way outlives its chunk: what waits for an insert is bytes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 import numpy as np
 from aiokafka import ConsumerRecord
 
+from openride_analytics.compute import compute
 from openride_analytics.errors import Rejected
 from openride_analytics.ingest.batch import Batch, Share, Source, Span
 from openride_analytics.ingest.dead_letters import ORIGIN_HEADER, DeadLetter, Limits
@@ -23,6 +25,7 @@ from openride_analytics.store.native import Ticks
 from openride_analytics.telemetry import Metrics, cpu_time
 
 CHUNK: Final = 2_000
+LOOP_ROWS: Final = 200  # some two milliseconds
 
 # A message without an event_id gets one derived from where it lies, so that it always gets the same one.
 DERIVED_IDS: Final = UUID("6f1c2f0e-5c53-4f0e-9d6b-0c5f7d1f4a9e")
@@ -33,14 +36,14 @@ _TYPES: Final = {
 
 
 class Builder:
-    """Makes the batches of one topic; where there is much to make, off the event loop: see `compute`."""
+    """Makes the batches of one topic."""
 
     def __init__(self, decode: Decoder, metrics: Metrics) -> None:
         self._decode = decode
         stage = metrics.ingest_cpu_seconds_total.labels
         self._decoding, self._building, self._encoding = stage("decode"), stage("build"), stage("encode")
 
-    def build(
+    async def build(
         self,
         source: Source,
         records: Mapping[Span, Sequence[ConsumerRecord]],
@@ -52,22 +55,42 @@ class Builder:
         The same records, spans and windows make the same batch; what it stores is in the windows from then on.
         With `limits`, by partition, a span ends before the message that exceeds its partition's.
         """
+        return await _computed(
+            sum(map(len, records.values())), partial(self._build, source, records, windows, limits or {})
+        )
+
+    async def again(self, source: Source, shares: Sequence[Share]) -> Batch:
+        """A batch of shares of another batch, or of parts of them."""
+        return await _computed(
+            sum(len(share.records) for share in shares), partial(self._again, source, shares)
+        )
+
+    async def halves(self, batch: Batch) -> list[Batch]:
+        """Two batches that together cover the same offsets; none where it is a single row."""
+        middle = len(batch.shares) // 2
+        halves = [batch.shares[:middle], batch.shares[middle:]] if middle else batch.shares[0].halves()
+        return [await self.again(batch.source, half) for half in halves]
+
+    def _build(
+        self,
+        source: Source,
+        records: Mapping[Span, Sequence[ConsumerRecord]],
+        windows: Mapping[int, DuplicateWindow],
+        limits: Mapping[int, Limits],
+    ) -> Batch:
         rows = Rows(_TYPES[source.kind])
         shares: list[Share] = []
         tripped: dict[int, str] = {}
         for span in sorted(records):
             number = span.partition
-            share, limit = self._share(
-                source, span, records[span], windows[number], (limits or {}).get(number), rows
-            )
+            share, limit = self._share(source, span, records[span], windows[number], limits.get(number), rows)
             if share.span.last >= share.span.first:
                 shares.append(share)
             if limit is not None:
                 tripped[number] = limit
         return Batch(source, tuple(shares), rows, tripped)
 
-    def again(self, source: Source, shares: Sequence[Share]) -> Batch:
-        """A batch of shares of another batch, or of parts of them."""
+    def _again(self, source: Source, shares: Sequence[Share]) -> Batch:
         rows = Rows(_TYPES[source.kind])
         for share in shares:
             for records in _chunks(share.records):
@@ -75,16 +98,6 @@ class Builder:
                 events = [outcome for outcome in outcomes if not isinstance(outcome, Rejected)]
                 self._encode(source, _Messages(records, events, at, _ids(source, records, events)), rows)
         return Batch(source, tuple(shares), rows)
-
-    def halves(self, batch: Batch) -> list[Batch]:
-        """Two batches that together cover the same offsets; none where it is a single row."""
-        if len(batch.shares) > 1:
-            middle = len(batch.shares) // 2
-            return [
-                self.again(batch.source, batch.shares[:middle]),
-                self.again(batch.source, batch.shares[middle:]),
-            ]
-        return [self.again(batch.source, [half]) for half in batch.shares[0].halves()]
 
     def _share(
         self,
@@ -197,6 +210,11 @@ def _ids(source: Source, records: Sequence[ConsumerRecord], events: Sequence[Eve
     return [
         event.event_id or derived_id(epoch, record) for event, record in zip(events, records, strict=True)
     ]
+
+
+async def _computed(rows: int, work: Callable[[], Batch]) -> Batch:
+    """Of a few rows at once, of more in the thread, so that the loop turns meanwhile."""
+    return work() if rows <= LOOP_ROWS else await compute(work)
 
 
 def _chunks(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:

@@ -4,19 +4,17 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from openride_analytics.clock import wait
-from openride_analytics.compute import compute
 from openride_analytics.errors import Reason, Rejected, Retryable
 from openride_analytics.ingest.batch import Batch, Source, Span
 from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.crash import Point
-from openride_analytics.ingest.dead_letters import DeadLetter, Limits, reasons
+from openride_analytics.ingest.dead_letters import DeadLetter, reasons
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
 from openride_analytics.ingest.intake import Intake
@@ -25,6 +23,7 @@ from openride_analytics.ingest.offsets import Committed, PartitionLost
 from openride_analytics.ingest.partition import Partition, State
 from openride_analytics.ingest.services import Services
 from openride_analytics.ingest.spans import read_spans
+from openride_analytics.ingest.supply import Supply
 from openride_analytics.store.clickhouse import DataRefused
 
 log = logging.getLogger("openride.ingest")
@@ -32,17 +31,6 @@ log = logging.getLogger("openride.ingest")
 T = TypeVar("T")
 
 BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
-
-# Up to here a batch is built in about a millisecond; beyond, a thread keeps the loop free.
-THREAD_ROWS = 200
-
-
-@dataclass(frozen=True)
-class Work:
-    """A batch to be stored, `size` bytes in memory."""
-
-    batch: Batch
-    size: int
 
 
 class Topic:
@@ -70,11 +58,9 @@ class Topic:
         self._intake = Intake(
             self.partitions.values(), interval, phase * interval, services.clock, services.inflight
         )
+        self._supply = Supply(self._source, self._builder, self.partitions, self._intake, services)
         self._state = State.RECOVERING
         self._leaving = asyncio.Event()
-        self._taken = 0  # bytes in memory of what `_next` has taken and `_store` not stored
-        self._building = False
-        self._ahead: asyncio.Task[Work | None] | None = None
         self._task = asyncio.create_task(self._run(), name=f"topic {name}")
 
     # -- the poll loop's side
@@ -104,43 +90,15 @@ class Topic:
     async def _run(self) -> None:
         try:
             await self._recover()
-            work = await self._next()
-            while work is not None:
-                ahead = self._ahead = asyncio.create_task(self._next())
-                await self._store(work.batch)
-                self._release(work.size)
-                await self._halt(work.batch.tripped)
-                work = await ahead
+            async for batch in self._supply:
+                await self._store(batch)
+                await self._halt(batch.tripped)
             await self._commit()
         except PartitionLost:
             self._move(State.LOST)
             log.info("partitions lost", extra=self._names)
         finally:
-            self._intake.close()
-            if self._ahead is not None:
-                self._ahead.cancel()
-                await asyncio.wait([self._ahead])
-            self._release(self._taken)
-
-    async def _next(self) -> Work | None:
-        """Take and build a batch: while the one before is stored, for an insert is mostly waiting."""
-        drafts = await self._intake.take()
-        if drafts is None:
-            return None
-        self._building = True
-        size = sum(draft.size for draft in drafts)
-        self._taken += size
-        windows = {number: partition.window for number, partition in self.partitions.items()}
-        limits = {number: partition.limits for number, partition in self.partitions.items()}
-        records = {draft.span: draft.records for draft in drafts}
-        batch = await self._build(self._source, records, windows, limits)
-        self._services.crash.reach(Point.DECODED)
-        self._building = False
-        return Work(batch, size)
-
-    def _release(self, size: int) -> None:
-        self._taken -= size
-        self._services.inflight.bytes -= size
+            await self._supply.close()
 
     async def _recover(self) -> None:
         """Find out where the last owners stopped and finish what they had begun."""
@@ -191,7 +149,7 @@ class Topic:
         windows = {
             span.partition: await self._window(source, span.partition, span.first) for span in intent.spans
         }
-        batch = await self._build(source, found, windows)
+        batch = await self._builder.build(source, found, windows)
         count = batch.rows.count
         log.info("repeating an open insert", extra={**self._names, "rows": count})
         if count != intent.rows:
@@ -211,7 +169,7 @@ class Topic:
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            parts = [await compute(partial(self._builder.again, source, mine))]
+            parts = [await self._builder.again(source, mine)]
             await self._narrow_down(batch, parts, error)
         else:
             self._services.crash.reach(Point.INSERTED)
@@ -223,23 +181,14 @@ class Topic:
             [n for n, partition in self.partitions.items() if partition.state is not State.HALTED]
         )
         # What was built of a partition before it was halted must not be stored.
-        batch = (
-            built
-            if len(shares) == len(built.shares)
-            else await compute(partial(self._builder.again, built.source, shares))
-        )
+        batch = built if len(shares) == len(built.shares) else await self._builder.again(built.source, shares)
         if batch.letters:
             await self._bury(batch.letters)
             self._services.crash.reach(Point.DEAD_LETTERED)
         await self._announce(batch)
         self._count("duplicate", batch.duplicates)
-        if not self._more:
+        if not self._supply.more:  # else the commit rides on the next intent
             await self._commit()
-
-    @property
-    def _more(self) -> bool:
-        """Whether there is another batch to store: then the commit of this one rides on its intent."""
-        return self._intake.due or self._building or (self._ahead is not None and self._ahead.done())
 
     async def _halt(self, tripped: Mapping[int, str]) -> None:
         """What came before too many bad messages is stored, and is committed first."""
@@ -259,7 +208,7 @@ class Topic:
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
-            await self._narrow_down(batch, await compute(partial(self._builder.halves, batch)), error)
+            await self._narrow_down(batch, await self._builder.halves(batch), error)
         else:
             self._services.crash.reach(Point.INSERTED)
             self._advance(batch.spans)
@@ -327,16 +276,6 @@ class Topic:
             self.partitions[tp.partition].committed = offset
         if intent is None:
             self._services.crash.reach(Point.COMMITTED)
-
-    async def _build(
-        self,
-        source: Source,
-        records: Mapping[Span, Sequence[ConsumerRecord]],
-        windows: Mapping[int, DuplicateWindow],
-        limits: Mapping[int, Limits] | None = None,
-    ) -> Batch:
-        work = partial(self._builder.build, source, records, windows, limits)
-        return work() if sum(map(len, records.values())) <= THREAD_ROWS else await compute(work)
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Until it succeeds or the topic is to be left; an outage is no reason to drop anything."""

@@ -4,7 +4,8 @@ import asyncio
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -29,25 +30,34 @@ STAGES = ("decode", "build", "encode")
 
 
 async def alone(site: Servers, settings: Settings, most: int) -> list[Figure]:
-    """Events a second of each stage, and of all in turn: that is the last figure."""
+    """Events a second, and processor time of this process, of each stage; and of all in turn: the last figure."""
     gc.disable()  # as good as what the service does, which never holds so many events at once
     took: dict[str, float] = {}
-    begun = time.monotonic()
-    records = await _fetch(settings, most)
-    took["fetch"] = time.monotonic() - begun
+    used: dict[str, float] = {}
+
+    @contextmanager
+    def timed(stage: str) -> Iterator[None]:
+        begun, busy = time.monotonic(), time.process_time()
+        yield
+        took[stage], used[stage] = time.monotonic() - begun, time.process_time() - busy
+
+    with timed("fetch"):
+        records = await _fetch(settings, most)
     metrics = Metrics()
-    batches = [batch for tp, found in records.items() for batch in _build(settings, tp, found, metrics)]
+    batches = [batch for tp, found in records.items() async for batch in _build(settings, tp, found, metrics)]
     for stage in STAGES:
-        took[stage] = metrics.ingest_cpu_seconds_total.labels(stage)._value.get()
+        took[stage] = used[stage] = metrics.ingest_cpu_seconds_total.labels(stage)._value.get()
     async with warehouse(site.environ("bench_parts", topics="backlog")) as (_, client):
-        took["insert"] = await _insert(client, batches)
-    took["commit"] = await _commit(settings, batches)
+        with timed("send"):
+            await _insert(client, batches)
+    took["commit"], used["commit"] = await _commit(settings, batches)
     gc.enable()
     count = sum(batch.rows.count for batch in batches)
     say(f"ingest: stages of {count:,} events in {len(batches)} batches")
-    notes = {"insert": "sending, and all of ClickHouse's work", "commit": "two a batch"}
+    notes = {"send": "and until ClickHouse has stored them", "commit": "two a batch"}
     return [
         *(Figure("ingest", f"alone: {n}", count / t, "events/s", notes.get(n, "")) for n, t in took.items()),
+        *(Figure("ingest", f"CPU alone: {n}", 1e6 * t / count, "us/event") for n, t in used.items()),
         Figure("ingest", "alone: all in turn", count / sum(took.values()), "events/s"),
     ]
 
@@ -76,9 +86,9 @@ async def _fetch(settings: Settings, most: int) -> Mapping[TopicPartition, list[
         await consumer.stop()
 
 
-def _build(
+async def _build(
     settings: Settings, tp: TopicPartition, records: Sequence[ConsumerRecord], metrics: Metrics
-) -> Iterator[Batch]:
+) -> AsyncIterator[Batch]:
     ingest, now = settings.ingest, int(time.time() * 1000)
     kind = tp.topic.rpartition(".")[2]
     builder = Builder(Decoder(kind, ingest.max_message_bytes, ingest.max_event_age_days), metrics)
@@ -86,19 +96,17 @@ def _build(
     windows = {tp.partition: DuplicateWindow(ingest.dedup_window)}
     for first in range(0, len(records), ingest.batch_size):
         some = records[first : first + ingest.batch_size]
-        yield builder.build(source, {Span(tp.partition, some[0].offset, some[-1].offset, now): some}, windows)
+        span = Span(tp.partition, some[0].offset, some[-1].offset, now)
+        yield await builder.build(source, {span: some}, windows)
 
 
-async def _insert(client: ClickHouse, batches: Sequence[Batch]) -> float:
-    """Seconds of inserting."""
-    begun = time.monotonic()
+async def _insert(client: ClickHouse, batches: Sequence[Batch]) -> None:
     for n, batch in enumerate(batches):
         await client.insert(f"landing_{batch.source.kind}", batch.rows, token=str(n), timeout=60)
-    return time.monotonic() - begun
 
 
-async def _commit(settings: Settings, batches: Sequence[Batch]) -> float:
-    """Seconds of the commits that as many batches need."""
+async def _commit(settings: Settings, batches: Sequence[Batch]) -> tuple[float, float]:
+    """Seconds, and processor time, of the commits that as many batches need."""
     options = kafka.client_options(settings.kafka)
     topic = settings.kafka.topics.booking
     consumer = AIOKafkaConsumer(topic, **options, group_id="bench-commits", enable_auto_commit=False)
@@ -110,9 +118,10 @@ async def _commit(settings: Settings, batches: Sequence[Batch]) -> float:
             await consumer.getmany(timeout_ms=100)
         offsets = Offsets(consumer, admin, "bench-commits")
         intent = Intent("0", 1, batches[0].spans)
-        begun = time.monotonic()
+        begun, busy = time.monotonic(), time.process_time()
         for n in range(COMMITS):
             await offsets.commit(dict.fromkeys(tps, (n, intent)))
-        return (time.monotonic() - begun) / COMMITS * 2 * len(batches)
+        scale = 2 * len(batches) / COMMITS
+        return (time.monotonic() - begun) * scale, (time.process_time() - busy) * scale
     finally:
         await consumer.stop()
