@@ -1,5 +1,6 @@
 """The ASGI application: which resources there are, and what stands around them."""
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -10,17 +11,18 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
+from openride_analytics.api.controllers.realtime import realtime_routes
 from openride_analytics.api.controllers.root import root
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.envelope import MAX_BODY_BYTES, Envelope
 from openride_analytics.api.problems import Problem, respond
 
 
-def create_api(api: Api) -> Litestar:
-    """The application itself, without its envelope."""
+def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
+    """The application itself, without its envelope; answers that have no end of their own end with `stopping`."""
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
-        handlers += metrics(api)
+        handlers += [*metrics(api), *realtime_routes(api, stopping)]
     return Litestar(
         handlers,
         debug=False,

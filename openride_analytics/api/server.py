@@ -47,7 +47,7 @@ class HttpServer:
     async def run(self, child: Child) -> None:
         """Serve until told to stop; then finish the requests that are under way, for some seconds."""
         app = self._api.resources.settings.app
-        application = create_api(self._api)
+        application = create_api(self._api, child.stopping)
         listener = await _listen(app.host, app.port)
 
         def ready() -> None:

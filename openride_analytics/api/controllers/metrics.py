@@ -7,14 +7,12 @@ from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.api.dependencies import Api
-from openride_analytics.api.health import Check
 from openride_analytics.api.parameters import asks, documented
 from openride_analytics.api.responses import PROBLEMS
 from openride_analytics.schema.queries import RangeQuery
-from openride_analytics.schema.results import BookingMetrics, RealtimeMetrics
+from openride_analytics.schema.results import BookingMetrics
 from openride_analytics.stats.bookings import bookings
 from openride_analytics.stats.questions import Question, understand
-from openride_analytics.stats.realtime import Condition, realtime
 
 
 def metrics(api: Api) -> list[ControllerRouterHandler]:
@@ -31,33 +29,11 @@ def metrics(api: Api) -> list[ControllerRouterHandler]:
     async def get_bookings(asked: NamedDependency[RangeQuery]) -> BookingMetrics:
         return await bookings(given.clickhouse, question(asked))
 
-    @get(
-        "/realtime",
-        summary="Now: the range does not apply",
-        operation_class=documented(RangeQuery),
-        responses=PROBLEMS,
-    )
-    async def get_realtime(asked: NamedDependency[RangeQuery]) -> RealtimeMetrics:
-        understood = question(asked)
-        report = await api.health.report()
-        return await realtime(
-            given.clickhouse,
-            now=understood.asked_at,
-            currency=understood.currency,
-            conditions={check.name: _condition(check) for check in report.checks},
-        )
-
     return [
         Router(
             "/v1/metrics",
-            route_handlers=[get_bookings, get_realtime],
+            route_handlers=[get_bookings],
             dependencies={"asked": asks(RangeQuery)},
             tags=["metrics"],
         )
     ]
-
-
-def _condition(check: Check) -> Condition:
-    if check.state == "down" and check.critical:
-        return Condition.DOWN
-    return Condition.DEGRADED if check.state in ("down", "degraded") else Condition.OK

@@ -1,0 +1,117 @@
+"""`/v1/metrics/realtime`: what is going on now, asked for once or followed as it changes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+from litestar.types import ControllerRouterHandler
+
+from openride_analytics.api.dependencies import Api
+from openride_analytics.api.health import Check
+from openride_analytics.api.parameters import asks, documented
+from openride_analytics.api.responses import PROBLEMS
+from openride_analytics.clock import wait
+from openride_analytics.errors import Retryable
+from openride_analytics.schema.queries import RangeQuery
+from openride_analytics.schema.results import RealtimeMetrics
+from openride_analytics.stats.questions import understand
+from openride_analytics.stats.realtime import Condition, realtime
+
+log = logging.getLogger("openride.api")
+
+EVERY_SECONDS: Final = 2.0  # the numbers of an answer are at most so old
+RETRY_MS: Final = 3_000  # how long a browser waits before it connects again
+
+
+def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterHandler]:
+    """The routes of /v1/metrics/realtime; streams end when `stopping` is set."""
+    feed = _Feed(api)
+    documentation = documented(RangeQuery)
+
+    @get("/", summary="Now: the range does not apply", operation_class=documentation, responses=PROBLEMS)
+    async def get_realtime(asked: NamedDependency[RangeQuery]) -> RealtimeMetrics:
+        feed.understand(asked)
+        return await feed.latest()
+
+    @get(
+        "/stream",
+        summary="Now, as Server-Sent Events: `metrics` every two seconds, `unavailable` while there are none",
+        operation_class=documentation,
+        responses=PROBLEMS,
+    )
+    async def get_stream(asked: NamedDependency[RangeQuery]) -> ServerSentEvent:
+        feed.understand(asked)
+        first = await feed.latest()  # what cannot be answered now is an error, not a stream
+        return ServerSentEvent(
+            _events(feed, first, stopping), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+
+    return [
+        Router(
+            "/v1/metrics/realtime",
+            route_handlers=[get_realtime, get_stream],
+            dependencies={"asked": asks(RangeQuery)},
+            tags=["metrics"],
+        )
+    ]
+
+
+class _Feed:
+    """The newest answer, one query every EVERY_SECONDS however many ask."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._asking = asyncio.Lock()
+        self._answer: RealtimeMetrics | None = None
+        self._answered = 0.0
+
+    def understand(self, query: RangeQuery) -> None:
+        """Raises Invalid for parameters that would be wrong anywhere."""
+        given = self._api.resources
+        understand(query, api=given.settings.api, now=datetime.fromtimestamp(given.clock.time(), UTC))
+
+    async def latest(self) -> RealtimeMetrics:
+        """Raises Retryable."""
+        clock = self._api.resources.clock
+        async with self._asking:
+            if self._answer is None or clock.monotonic() - self._answered >= EVERY_SECONDS:
+                self._answer = await self._ask()
+                self._answered = clock.monotonic()
+            return self._answer
+
+    async def _ask(self) -> RealtimeMetrics:
+        given = self._api.resources
+        report = await self._api.health.report()
+        return await realtime(
+            given.clickhouse,
+            now=datetime.fromtimestamp(given.clock.time(), UTC),
+            currency=given.settings.api.default_currency,
+            conditions={check.name: _condition(check) for check in report.checks},
+        )
+
+
+async def _events(
+    feed: _Feed, first: RealtimeMetrics, stopping: asyncio.Event
+) -> AsyncIterator[ServerSentEventMessage]:
+    yield _message("metrics", first)
+    while not await wait(stopping, EVERY_SECONDS):
+        try:
+            yield _message("metrics", await feed.latest())
+        except Retryable as error:
+            yield _message("unavailable", {"detail": f"{error.dependency} cannot answer now"})
+
+
+def _message(event: str, data: object) -> ServerSentEventMessage:
+    return ServerSentEventMessage(data=msgspec.json.encode(data).decode(), event=event, retry=RETRY_MS)
+
+
+def _condition(check: Check) -> Condition:
+    if check.state == "down" and check.critical:
+        return Condition.DOWN
+    return Condition.DEGRADED if check.state in ("down", "degraded") else Condition.OK

@@ -1,0 +1,89 @@
+"""Following what is going on now, through HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.schema.results import RealtimeMetrics
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.api import Served, leading_to, resources, serving
+from tests.support.proxy import Fault, Proxy
+
+pytestmark = pytest.mark.clickhouse
+
+STREAM = "/v1/metrics/realtime/stream"
+LIMIT_SECONDS = 20
+
+
+@pytest.fixture
+async def api(warehouse: ClickHouse, shared_settings: tree.Settings) -> AsyncIterator[Served]:
+    async with resources(leading_to(shared_settings)) as given, serving(given) as served:
+        yield served
+
+
+@asynccontextmanager
+async def following(api: Served) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    """The events of a stream, as (name, data)."""
+
+    async def events(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+        fields: dict[str, str] = {}
+        async for line in response.aiter_lines():
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "data" in fields:
+                yield fields["event"], msgspec.json.decode(fields["data"])
+                fields = {}
+
+    async with asyncio.timeout(LIMIT_SECONDS), api.client.stream("GET", STREAM) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield events(response)
+
+
+async def test_a_stream_tells_again_and_again_what_realtime_answers(api: Served) -> None:
+    async with following(api) as events:
+        told = [await anext(events), await anext(events)]
+    first, second = (msgspec.convert(data, RealtimeMetrics) for _, data in told)
+    assert ([name for name, _ in told], second.timestamp > first.timestamp) == (["metrics"] * 2, True)
+
+
+async def test_however_many_ask_there_is_one_query_in_two_seconds(api: Served) -> None:
+    answers = await asyncio.gather(*(api.get("/v1/metrics/realtime") for _ in range(20)))
+    assert len({answer.json()["timestamp"] for answer in answers}) == 1
+
+
+async def test_a_stream_ends_when_the_server_stops(api: Served) -> None:
+    async with following(api) as events:
+        await anext(events)
+        async with asyncio.timeout(3):
+            await api.stop()
+        assert [event async for event in events] == []
+
+
+async def test_while_clickhouse_is_away_a_stream_says_so_and_goes_on_after_that(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    chosen = shared_settings.clickhouse
+    async with Proxy(chosen.host, chosen.port) as proxy:
+        environ = leading_to(shared_settings) | {"CLICKHOUSE_PORT": str(proxy.port)}
+        async with resources(environ) as given, serving(given) as api, following(api) as events:
+            await anext(events)
+            proxy.arm(Fault.RESET, after=0)
+            while (told := await anext(events))[0] == "metrics":
+                pass
+            proxy.mend()
+            while (name := (await anext(events))[0]) != "metrics":
+                pass
+    assert (told, name) == (("unavailable", {"detail": "clickhouse cannot answer now"}), "metrics")
+
+
+async def test_a_stream_that_cannot_begin_is_a_problem(shared_settings: tree.Settings) -> None:
+    async with resources({}) as given, serving(given) as api:
+        answer = await api.get(STREAM)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
