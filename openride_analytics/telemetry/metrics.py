@@ -54,9 +54,18 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         self._actors: dict[str, tuple[str, int]] = {}
         self._http()
+        self._cache()
         self._ingest()
         self._store()
         self._process()
+
+    def _cache(self) -> None:
+        self.cache_requests_total = self._counter(
+            "cache_requests_total",
+            "Questions whose answer was kept (hit) or had to be computed (miss)",
+            "result",
+        )
+        self.cache_failures_total = self._counter("cache_failures_total", "Commands that Redis failed to do")
 
     def _http(self) -> None:
         self.http_requests_total = self._counter(

@@ -1,0 +1,153 @@
+"""Answers kept in Redis for a while, each computed once however many ask, in however many processes.
+
+Redis is never needed: slow, down or full of junk it only makes a question a miss, and it is left alone for some
+seconds after it failed.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+from redis.exceptions import RedisError
+
+from openride_analytics.clock import Clock
+from openride_analytics.store.redis import Client
+from openride_analytics.telemetry import Metrics
+
+# Of whoever computes an answer: if it dies, another one begins after that long.
+CLAIM_MS: Final = 3_000
+# How often those who wait for it look whether it is there.
+LOOK_SECONDS: Final = 0.03
+# How long Redis is left alone after it failed.
+REST_SECONDS: Final = 5.0
+
+_DIGEST_BYTES: Final = 16
+
+# One round trip: the answer if it is there, else 1 if it is for us to compute, 0 if somebody else does.
+_LOOK_OR_CLAIM: Final = """
+local found = redis.call('GET', KEYS[1])
+if found then return found end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+return 0
+"""
+_GIVE_UP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """A body as it goes to callers, a `tag` that is the same for the same numbers, and when it was made (epoch s)."""
+
+    body: bytes
+    tag: str
+    made_at: float
+
+
+@dataclass
+class _Flight:
+    task: "asyncio.Task[tuple[Answer, bool]]"
+    waiting: int = 0
+
+
+class Answers:
+    """The one cache of answers."""
+
+    def __init__(self, client: Client, *, metrics: Metrics, clock: Clock) -> None:
+        self._client: Any = client
+        self.metrics = metrics
+        self._clock = clock
+        self._flights: dict[str, _Flight] = {}
+        self._resting_until = 0.0
+
+    async def get(
+        self, question: str, seconds: int, make: Callable[[], Awaitable[Answer]]
+    ) -> tuple[Answer, bool]:
+        """The answer to a question, kept for so many seconds; and whether it was there already.
+
+        `question` names everything that decides the answer. Raises what `make` raises. When nobody waits for it any
+        more, `make` is cancelled.
+        """
+        key = key_of(question)
+        flight = self._flights.get(key)
+        if flight is None or flight.task.done():
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._fly(key, seconds, make)))
+        flight.waiting += 1
+        try:
+            answer, hit = await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting:
+                if self._flights.get(key) is flight:  # who comes now must not join what ends
+                    del self._flights[key]
+                flight.task.cancel()
+        self.metrics.cache_requests_total.labels("hit" if hit else "miss").inc()
+        return answer, hit
+
+    async def _fly(
+        self, key: str, seconds: int, make: Callable[[], Awaitable[Answer]]
+    ) -> tuple[Answer, bool]:
+        token = uuid4().hex
+        found = await self._look_or_claim(key, token)
+        while found is False:
+            await self._clock.sleep(LOOK_SECONDS)
+            found = await self._look_or_claim(key, token)
+        if isinstance(found, Answer):
+            return found, True
+        try:
+            made = await make()
+        except BaseException:
+            await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
+            raise
+        await self._call("SET", key, _packed(made), "EX", seconds)
+        await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
+        return made, False
+
+    async def _look_or_claim(self, key: str, token: str) -> Answer | bool:
+        """The answer; or True if it is for us to compute, also where Redis cannot tell; False if somebody else does."""
+        found = await self._call("EVAL", _LOOK_OR_CLAIM, 2, key, _claim(key), token, CLAIM_MS)
+        if isinstance(found, bytes | str):
+            return _unpacked(found) or True
+        return bool(found != 0)
+
+    async def _call(self, *command: object) -> Any:
+        """What Redis answers; None while it cannot."""
+        if self._clock.monotonic() < self._resting_until:
+            return None
+        try:
+            return await self._client.execute_command(*command)
+        except (RedisError, OSError, TimeoutError):
+            self._resting_until = self._clock.monotonic() + REST_SECONDS
+            self.metrics.cache_failures_total.inc()
+            return None
+
+
+def key_of(question: str) -> str:
+    """Where the answer is kept; in a Redis cluster in the slot of whatever else begins with it."""
+    return f"openride:answer:{{{hashlib.blake2b(question.encode(), digest_size=16).hexdigest()}}}"
+
+
+def _claim(key: str) -> str:
+    return f"{key}:claim"
+
+
+def _packed(answer: Answer) -> bytes:
+    packed = msgspec.msgpack.encode(answer)
+    return _digest(packed) + packed
+
+
+def _unpacked(kept: bytes | str) -> Answer | None:
+    """None for whatever is not an answer that was packed here."""
+    raw = kept if isinstance(kept, bytes) else kept.encode(errors="replace")
+    digest, packed = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
+    if digest != _digest(packed):
+        return None
+    try:
+        return msgspec.msgpack.decode(packed, type=Answer)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _digest(packed: bytes) -> bytes:
+    return hashlib.blake2b(packed, digest_size=_DIGEST_BYTES, person=b"openride-answer1").digest()
