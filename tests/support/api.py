@@ -11,6 +11,7 @@ import httpx
 from openride_analytics import settings as tree
 from openride_analytics.api import Api, Health, HttpServer, PartitionStatus
 from openride_analytics.clock import SystemClock
+from openride_analytics.store.answers import Answers
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
@@ -47,6 +48,7 @@ class ApiResources:
     clickhouse: ClickHouse
     postgres: Postgres
     redis: Pings
+    answers: Answers
     metrics: Metrics
     clock: SteadyClock
 
@@ -87,7 +89,9 @@ async def resources(environ: dict[str, str], *, now: float | None = None) -> Asy
     await clickhouse.open()
     await postgres.open()
     try:
-        yield ApiResources(settings, clickhouse, postgres, redis, Metrics(), SteadyClock(now))
+        metrics, clock = Metrics(), SteadyClock(now)
+        answers = Answers(redis, metrics=metrics, clock=clock)
+        yield ApiResources(settings, clickhouse, postgres, redis, answers, metrics, clock)
     finally:
         await clickhouse.close()
         await postgres.close()

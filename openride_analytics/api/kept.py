@@ -1,0 +1,71 @@
+"""Answers over HTTP: kept ones where there are, and headers that say so."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+from litestar import MediaType, Request, Response
+
+from openride_analytics.api.dependencies import Resources
+from openride_analytics.schema import results
+from openride_analytics.stats.keeping import Keeper
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.answers import Answer
+
+T = TypeVar("T", bound=results.Answer)
+
+MAX_AGE_SECONDS: Final = 60  # what is over may still change by what comes late, and no caller hears of that
+
+_ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Kept:
+    """Answers questions from the cache, or has them computed and keeps what came of it."""
+
+    def __init__(self, given: Resources) -> None:
+        self._given = given
+        self._keeper = Keeper(given.clickhouse, given.settings.redis, given.clock)
+
+    async def answer(
+        self,
+        request: Request[Any, Any, Any],
+        name: str,
+        question: Question,
+        compute: Callable[[], Awaitable[T]],
+        options: Mapping[str, object] | None = None,
+    ) -> Response[T]:
+        """The response to a question; 304 to who has it already. `name` and `options` as in Keeper.keeping.
+
+        Raises what `compute` raises, and Retryable.
+        """
+        keeping = await self._keeper.keeping(name, question, options)
+
+        async def make() -> Answer:
+            found = await compute()
+            return Answer(msgspec.json.encode(found), _tag(found), self._given.clock.time())
+
+        answer, hit = await self._given.answers.get(keeping.name, keeping.seconds, make)
+        left = max(0, int(answer.made_at + keeping.seconds - self._given.clock.time()))
+        tag = f'W/"{answer.tag}"'
+        headers = {
+            "X-Cache": "HIT" if hit else "MISS",
+            "ETag": tag,
+            "Cache-Control": f"private, max-age={min(left, MAX_AGE_SECONDS)}",
+        }
+        if _matches(request.headers.get("if-none-match", ""), tag):
+            return cast("Response[T]", Response(b"", status_code=304, headers=headers))
+        return cast("Response[T]", Response(answer.body, media_type=MediaType.JSON, headers=headers))
+
+
+def _tag(answer: results.Answer) -> str:
+    """The same for the same numbers, whenever they were computed."""
+    same = msgspec.json.encode(msgspec.structs.replace(answer, generated_at=_ANY_TIME))
+    return hashlib.blake2b(same, digest_size=12).hexdigest()
+
+
+def _matches(header: str, tag: str) -> bool:
+    """Whether If-None-Match names it, by weak comparison (RFC 9110)."""
+    given = {part.strip().removeprefix("W/") for part in header.split(",")}
+    return "*" in given or tag.removeprefix("W/") in given
