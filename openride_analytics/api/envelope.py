@@ -15,6 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPResponseStartEvent
 
+from openride_analytics.api.caller import answered_while_listening
 from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem
 from openride_analytics.clock import Clock
 from openride_analytics.telemetry import Metrics
@@ -63,11 +64,14 @@ class Envelope:
         finally:
             self._account(asked, inner, reply.status, self._clock.monotonic() - begun, request_id)
 
-    async def _answer(self, scope: Scope, receive: Receive, reply: "_Reply") -> None:
+    async def _answer(self, scope: HTTPScope, receive: Receive, reply: "_Reply") -> None:
         if _content_length(scope["headers"]) > MAX_BODY_BYTES:
             await reply.problem(problem(413, detail=f"at most {MAX_BODY_BYTES} bytes"))
             return
-        await self._app(scope, receive, reply.send)
+        if _has_body(scope["headers"]):
+            await self._app(scope, receive, reply.send)
+        else:
+            await answered_while_listening(self._app, scope, receive, reply.send)
 
     def _account(self, method: str, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         method = method if method in METHODS else "OTHER"
@@ -120,6 +124,10 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The caller's, if it is one that can be logged as it is; else a new one."""
     given = next((value for name, value in headers if name == b"x-request-id"), b"").decode("latin-1")
     return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in headers)
 
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:

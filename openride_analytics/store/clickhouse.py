@@ -85,6 +85,11 @@ class ClickHouse:
         """The database in which unqualified names are looked up."""
         return self._settings.database
 
+    @property
+    def lent(self) -> int:
+        """How many connections are in use."""
+        return self._pool.lent
+
     async def open(self) -> None:
         """Prepare; connections are made when they are needed, so the server may be away."""
         if self._settings.secure:

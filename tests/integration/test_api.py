@@ -1,5 +1,6 @@
 """The API over a real warehouse: what can be asked, and what is said of wrong questions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from openride_analytics import settings as tree
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served, leading_to, resources, serving
 from tests.support.events import example
+from tests.support.eventually import eventually
+from tests.support.proxy import Fault, Proxy
 from tests.support.warehouse import store
 
 pytestmark = pytest.mark.clickhouse
@@ -225,3 +228,18 @@ async def test_the_schema_describes_the_parameters(lonely: Served) -> None:
         "include_time_series",
         "granularity",
     ]
+
+
+async def test_a_question_whose_caller_leaves_is_not_asked_any_longer(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    chosen = shared_settings.clickhouse
+    async with Proxy(chosen.host, chosen.port) as proxy:
+        environ = leading_to(shared_settings) | {"CLICKHOUSE_PORT": str(proxy.port)}
+        async with resources(environ, now=NOW) as given, serving(given) as api:
+            await api.get(f"/v1/metrics/bookings?{OCTOBER}")
+            proxy.arm(Fault.HANG, after=0)
+            asking = asyncio.create_task(api.get(f"/v1/metrics/bookings?{OCTOBER}&timezone=UTC"))
+            await eventually(lambda: given.clickhouse.lent > 0)
+            asking.cancel()
+            await eventually(lambda: given.clickhouse.lent == 0, within=3)
