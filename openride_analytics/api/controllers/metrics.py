@@ -11,10 +11,19 @@ from openride_analytics.api.health import Check
 from openride_analytics.api.parameters import asks, documented
 from openride_analytics.api.responses import PROBLEMS
 from openride_analytics.schema.queries import RangeQuery
-from openride_analytics.schema.results import BookingMetrics, RealtimeMetrics
+from openride_analytics.schema.results import (
+    BookingMetrics,
+    PaymentMetrics,
+    RealtimeMetrics,
+    TripMetrics,
+    UserMetrics,
+)
 from openride_analytics.stats.bookings import bookings
+from openride_analytics.stats.payments import payments
 from openride_analytics.stats.questions import Question, understand
 from openride_analytics.stats.realtime import Condition, realtime
+from openride_analytics.stats.trips import trips
+from openride_analytics.stats.users import users
 
 
 def metrics(api: Api) -> list[ControllerRouterHandler]:
@@ -30,6 +39,20 @@ def metrics(api: Api) -> list[ControllerRouterHandler]:
     )
     async def get_bookings(asked: NamedDependency[RangeQuery]) -> BookingMetrics:
         return await bookings(given.clickhouse, question(asked))
+
+    @get("/users", summary="People in a range", operation_class=documented(RangeQuery), responses=PROBLEMS)
+    async def get_users(asked: NamedDependency[RangeQuery]) -> UserMetrics:
+        return await users(given.clickhouse, question(asked))
+
+    @get(
+        "/payments", summary="Payments in a range", operation_class=documented(RangeQuery), responses=PROBLEMS
+    )
+    async def get_payments(asked: NamedDependency[RangeQuery]) -> PaymentMetrics:
+        return await payments(given.clickhouse, question(asked))
+
+    @get("/trips", summary="Trips in a range", operation_class=documented(RangeQuery), responses=PROBLEMS)
+    async def get_trips(asked: NamedDependency[RangeQuery]) -> TripMetrics:
+        return await trips(given.clickhouse, question(asked))
 
     @get(
         "/realtime",
@@ -50,7 +73,7 @@ def metrics(api: Api) -> list[ControllerRouterHandler]:
     return [
         Router(
             "/v1/metrics",
-            route_handlers=[get_bookings, get_realtime],
+            route_handlers=[get_users, get_bookings, get_payments, get_trips, get_realtime],
             dependencies={"asked": asks(RangeQuery)},
             tags=["metrics"],
         )
