@@ -146,8 +146,8 @@ async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -
     question = month(zone, granularity)
     inside = Reference(EVENTS, question.period.since, question.period.until).inside
     answer = await payments(filled, question)
-    parts = list(reference.split(answer, question.period.until))
-    assert [point for _, _, point in parts] == [Reference(inside, b, e).point() for b, e, _ in parts]
+    parts = list(reference.split(answer, question.period.until, inside))
+    assert [point for *_, point in parts] == [Reference(part, b, e).point() for b, e, part, _ in parts]
 
 
 async def test_a_range_without_events_has_zeros_and_no_rates(filled: ClickHouse) -> None:

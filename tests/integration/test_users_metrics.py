@@ -183,8 +183,8 @@ async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -
     question = month(zone, granularity)
     inside = Reference(EVENTS, question.period.since, question.period.until).inside
     answer = await users(filled, question)
-    parts = list(reference.split(answer, question.period.until))
-    assert [point for _, _, point in parts] == [Reference(inside, b, e).point() for b, e, _ in parts]
+    parts = list(reference.split(answer, question.period.until, inside))
+    assert [point for *_, point in parts] == [Reference(part, b, e).point() for b, e, part, _ in parts]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -192,8 +192,8 @@ async def test_a_series_of_a_range_that_begins_and_ends_on_any_event(filled: Cli
     asked = instants(EVENTS, seed).period
     question = ask(asked.since, asked.until, "Asia/Kathmandu", Granularity.DAILY)
     inside = Reference(EVENTS, asked.since, asked.until).inside
-    parts = list(reference.split(await users(filled, question), asked.until))
-    assert [point for _, _, point in parts] == [Reference(inside, b, e).point() for b, e, _ in parts]
+    parts = list(reference.split(await users(filled, question), asked.until, inside))
+    assert [point for *_, point in parts] == [Reference(part, b, e).point() for b, e, part, _ in parts]
 
 
 async def test_a_range_within_one_quarter_hour(warehouse: ClickHouse) -> None:

@@ -6,10 +6,12 @@ millisecond, and on the edges of ranges.
 
 import asyncio
 import random
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -165,20 +167,25 @@ def totals_of(answer: object) -> dict[str, Any]:
     return dict(fields)
 
 
-def split(answer: Any, until: datetime) -> Iterator[tuple[datetime, datetime, dict[str, Any]]]:
-    """Where each bucket of an answer begins and ends, and its numbers."""
+def split(
+    answer: Any, until: datetime, events: Iterable[Event]
+) -> Iterator[tuple[datetime, datetime, list[Event], dict[str, Any]]]:
+    """Where each bucket of an answer begins and ends, the events in it, and its numbers."""
+    ordered = unique(events)
     points = msgspec.to_builtins(answer.time_series)
     begins = [datetime.fromisoformat(point.pop("timestamp")) for point in points]
-    return zip(begins, [*begins[1:], until], points, strict=True)
+    edges = [*begins, until]
+    cuts = [bisect_left(ordered, edge, key=lambda event: event["event_timestamp"]) for edge in edges]
+    parts = [ordered[low:high] for low, high in pairwise(cuts)]
+    return zip(begins, edges[1:], parts, points, strict=True)
 
 
 def filled_with(server: EmbeddedClickHouse, name: str, layout: str, events: Sequence[Event]) -> Settings:
     """A database with the events in two batches: what is repeated is mostly in both, and merged or not yet."""
     half = len(events) // 2
-    name = f"{name}_{layout.replace(' ', '_')}"
+    settings = prepared(server, f"{name}_{layout.replace(' ', '_')}", events[:half], events[half:])
     if layout == "as stored":
-        return prepared(server, name, events[:half], events[half:])
-    settings = prepared(server, name, events[:half], events[half:])
+        return settings
 
     async def merge() -> None:
         async with opened(settings) as client:
