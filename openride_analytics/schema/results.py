@@ -50,6 +50,102 @@ class BookingMetrics(Answer, frozen=True, kw_only=True):
     time_series: list[BookingPoint] | None = None  # where it was asked for
 
 
+class UserPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One bucket: distinct people who registered, and who acted, in it."""
+
+    timestamp: Moment  # where the bucket's period begins
+    new_registrations: int
+    active_users: int
+
+
+class UserMetrics(Answer, frozen=True, kw_only=True):
+    """People in a range. total_users and the rates of drivers are of all there are by its end."""
+
+    dau: int  # on the range's last day
+    wau: int  # on the 7 days that end with it
+    mau: int  # on the 30
+    stickiness: Rate | None  # dau of mau
+    new_registrations: int
+    total_users: int
+    kyc_completion_rate: Rate | None  # of drivers
+    driver_activation_rate: Rate | None  # of drivers
+    time_series: list[UserPoint] | None = None  # where it was asked for
+
+
+class PaymentPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One bucket: distinct payments with that event in it; what those that succeeded in it brought."""
+
+    timestamp: Moment  # where the bucket's period begins
+    payments_initiated: int
+    payments_success: int
+    payments_failed: int
+    payments_refunded: int
+    total_revenue: Money  # in the default currency
+
+
+class MethodMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Payments of one method."""
+
+    payment_method: str
+    initiated: int
+    success: int
+    failed: int
+    revenue: Money  # in the default currency
+
+
+class FailureReason(msgspec.Struct, frozen=True, kw_only=True):
+    """Payments of which the first failure had that code."""
+
+    error_code: str
+    count: int
+
+
+class PaymentMetrics(Answer, frozen=True, kw_only=True):
+    """Payments in a range; the rates are of those initiated, or that succeeded, in it, by now."""
+
+    payments_initiated: int
+    payments_success: int
+    payments_failed: int
+    payments_refunded: int
+    success_rate: Rate | None  # of those initiated
+    refund_rate: Rate | None  # of those that succeeded
+    avg_processing_time_ms: float | None  # successes only, in any currency, like the next two
+    p50_processing_time_ms: int | None
+    p95_processing_time_ms: int | None
+    total_revenue: Money  # in the default currency, like net_revenue
+    net_revenue: Money  # negative where more was refunded than came in
+    by_method: list[MethodMetrics]  # by name; methods that nobody used are left out
+    revenue_by_currency: dict[str, Money]  # of each currency that any payment succeeded in
+    failure_reasons: list[FailureReason]  # the most frequent first
+    time_series: list[PaymentPoint] | None = None  # where it was asked for
+
+
+class TripPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One bucket: distinct trips with that event in it; what those completed in it earned."""
+
+    timestamp: Moment  # where the bucket's period begins
+    trips_started: int
+    trips_completed: int
+    trips_cancelled: int
+    total_driver_earnings: Money
+
+
+class TripMetrics(Answer, frozen=True, kw_only=True):
+    """Trips in a range; completion_rate is of those started in it, by now, the rest of those completed in it."""
+
+    trips_started: int
+    trips_completed: int
+    trips_cancelled: int
+    completion_rate: Rate | None
+    avg_duration_minutes: float | None
+    avg_distance_km: float | None
+    on_time_performance: Rate | None
+    total_driver_earnings: Money
+    total_platform_commission: Money
+    active_drivers: int  # who started or completed one
+    time_series: list[TripPoint] | None = None  # where it was asked for
+
+
 class SystemHealth(StrEnum):
     """`critical`: answers or ingestion are not to be had; `degraded`: something else is missing."""
 

@@ -86,6 +86,11 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+def last_days(period: Period, days: int) -> datetime:
+    """Where the `days` local days begin that end with the period's last day, in UTC."""
+    return day_start(period.last_day - (days - 1) * _DAY, period.zone)
+
+
 def buckets(period: Period, granularity: Granularity) -> list[datetime]:
     """Where each bucket that holds a part of `period` begins, in UTC and in order.
 

@@ -8,7 +8,7 @@ import pytest
 
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.queries import Granularity
-from openride_analytics.stats.periods import Period, buckets, day_start, local, period, zone
+from openride_analytics.stats.periods import Period, buckets, day_start, last_days, local, period, zone
 
 LAGOS, KATHMANDU, NEW_YORK = (ZoneInfo(n) for n in ("Africa/Lagos", "Asia/Kathmandu", "America/New_York"))
 CAIRO, LORD_HOWE = ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")
@@ -35,6 +35,15 @@ def utc(text: str) -> datetime:
 def test_dates_are_whole_local_days_both_ends_included(where: ZoneInfo, since: str, until: str) -> None:
     asked = ask("2026-10-01", "2026-10-31", where)
     assert (asked.since, asked.until) == (utc(since), utc(until))
+
+
+@pytest.mark.parametrize(
+    ("days", "since"), [(1, "2026-11-05T05:00"), (5, "2026-11-01T04:00"), (7, "2026-10-30T04:00")]
+)
+def test_the_last_days_of_a_range_are_local_days_whole_at_their_start(days: int, since: str) -> None:
+    # New York's clocks change on 1 November; where the range begins does not matter.
+    asked = ask("2026-11-05T08:00:00", "2026-11-05T12:00:00", NEW_YORK)
+    assert last_days(asked, days) == utc(since)
 
 
 def test_the_label_names_both_days() -> None:

@@ -1,0 +1,149 @@
+"""Payments: how many, how they end, what they bring, how long they take."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
+from typing import Any, Final
+
+from openride_analytics.schema.queries import Granularity
+from openride_analytics.schema.results import FailureReason, MethodMetrics, PaymentMetrics, PaymentPoint
+from openride_analytics.stats.numbers import mean, money, rate
+from openride_analytics.stats.periods import Period, buckets, local
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.sql import statement
+
+_INITIATED: Final = "payment.initiated"
+_SUCCESS: Final = "payment.success"
+_FAILED: Final = "payment.failed"
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Payments whose first event of that type in the range was alike: how many, and their amounts added up."""
+
+    event_type: str
+    method: str
+    currency: str
+    error_code: str
+    count: int
+    amount: Decimal
+
+
+async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics:
+    """Payments in the question's range; revenue in its currency. Raises Retryable."""
+    period, currency = question.period, question.currency
+    totals = await _totals(clickhouse, period, currency)
+    series = await _series(clickhouse, period, currency, question.series) if question.series else None
+    return _shape(question, totals, series)
+
+
+async def _totals(clickhouse: ClickHouse, period: Period, currency: str) -> dict[str, Any]:
+    block = await clickhouse.select(
+        statement("metrics/payments"),
+        {"since": period.since, "until": period.until, "currency": currency},
+        name="metrics/payments",
+    )
+    return block.one()
+
+
+async def _series(
+    clickhouse: ClickHouse, period: Period, currency: str, granularity: Granularity
+) -> list[PaymentPoint]:
+    starts = buckets(period, granularity)
+    edges = [int(start.timestamp()) for start in starts]
+    block = await clickhouse.select(
+        statement("metrics/payments_series"),
+        {"since": period.since, "until": period.until, "edges": edges, "currency": currency},
+        name="metrics/payments_series",
+    )
+    found = {row["bucket"]: row for row in block.dicts()}
+    return [
+        _point(local(start, period.zone), found.get(edge, _EMPTY))
+        for start, edge in zip(starts, edges, strict=True)
+    ]
+
+
+_EMPTY: dict[str, Any] = {"initiated": 0, "success": 0, "failed": 0, "refunded": 0, "revenue": Decimal(0)}
+
+
+def _point(timestamp: str, row: dict[str, Any]) -> PaymentPoint:
+    return PaymentPoint(
+        timestamp=timestamp,
+        payments_initiated=row["initiated"],
+        payments_success=row["success"],
+        payments_failed=row["failed"],
+        payments_refunded=row["refunded"],
+        total_revenue=money(row["revenue"]),
+    )
+
+
+def _shape(question: Question, row: dict[str, Any], series: list[PaymentPoint] | None) -> PaymentMetrics:
+    groups = _groups(row)
+    by_currency = _revenue_by_currency(groups)
+    revenue = by_currency.get(question.currency, Decimal(0))
+    p50, p95 = row["percentiles"] if row["timed"] else (None, None)
+    return PaymentMetrics(
+        date_range=question.period.label,
+        timezone=question.period.zone.key,
+        generated_at=question.asked_at.astimezone(UTC),
+        payments_initiated=row["initiated"],
+        payments_success=row["success"],
+        payments_failed=row["failed"],
+        payments_refunded=row["refunded"],
+        success_rate=rate(row["paid"], row["initiated"]),
+        refund_rate=rate(row["returned"], row["success"]),
+        avg_processing_time_ms=mean(int(row["times"]), row["timed"]),
+        p50_processing_time_ms=p50,
+        p95_processing_time_ms=p95,
+        total_revenue=money(revenue),
+        net_revenue=money(revenue - row["refunds"]),
+        by_method=_by_method(groups, question.currency),
+        revenue_by_currency={name: money(amount) for name, amount in by_currency.items()},
+        failure_reasons=_failure_reasons(groups),
+        time_series=series,
+    )
+
+
+def _groups(row: dict[str, Any]) -> list[_Group]:
+    names = ("event_types", "methods", "currencies", "error_codes", "counts", "amounts")
+    return [_Group(*values) for values in zip(*(row[name] for name in names), strict=True)]
+
+
+def _revenue_by_currency(groups: Sequence[_Group]) -> dict[str, Decimal]:
+    """By name; a currency in which all payments were of 0 is there too."""
+    found: dict[str, Decimal] = {}
+    for group in groups:
+        if group.event_type == _SUCCESS:
+            found[group.currency] = found.get(group.currency, Decimal(0)) + group.amount
+    return dict(sorted(found.items()))
+
+
+def _by_method(groups: Sequence[_Group], currency: str) -> list[MethodMetrics]:
+    counts: Counter[tuple[str, str]] = Counter()
+    revenue: dict[str, Decimal] = {}
+    for group in groups:
+        counts[group.method, group.event_type] += group.count
+        paid = group.amount if (group.event_type, group.currency) == (_SUCCESS, currency) else Decimal(0)
+        revenue[group.method] = revenue.get(group.method, Decimal(0)) + paid
+    return [
+        MethodMetrics(
+            payment_method=method,
+            initiated=counts[method, _INITIATED],
+            success=counts[method, _SUCCESS],
+            failed=counts[method, _FAILED],
+            revenue=money(revenue[method]),
+        )
+        for method in sorted(revenue)
+    ]
+
+
+def _failure_reasons(groups: Sequence[_Group]) -> list[FailureReason]:
+    counts: Counter[str] = Counter()
+    for group in groups:
+        if group.event_type == _FAILED:
+            counts[group.error_code] += group.count
+    ordered = sorted(counts.items(), key=lambda found: (-found[1], found[0]))
+    return [FailureReason(error_code=code, count=count) for code, count in ordered]

@@ -1,0 +1,75 @@
+"""Trips: how many, how they end, what they earn."""
+
+from datetime import UTC
+from decimal import Decimal
+from typing import Any
+
+from openride_analytics.schema.queries import Granularity
+from openride_analytics.schema.results import TripMetrics, TripPoint
+from openride_analytics.stats.numbers import mean, money, rate
+from openride_analytics.stats.periods import Period, buckets, local
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.sql import statement
+
+
+async def trips(clickhouse: ClickHouse, question: Question) -> TripMetrics:
+    """Trips in the question's range. Raises Retryable."""
+    period = question.period
+    totals = await _totals(clickhouse, period)
+    series = await _series(clickhouse, period, question.series) if question.series else None
+    return _shape(question, totals, series)
+
+
+async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
+    block = await clickhouse.select(
+        statement("metrics/trips"), {"since": period.since, "until": period.until}, name="metrics/trips"
+    )
+    return block.one()
+
+
+async def _series(clickhouse: ClickHouse, period: Period, granularity: Granularity) -> list[TripPoint]:
+    starts = buckets(period, granularity)
+    edges = [int(start.timestamp()) for start in starts]
+    block = await clickhouse.select(
+        statement("metrics/trips_series"),
+        {"since": period.since, "until": period.until, "edges": edges},
+        name="metrics/trips_series",
+    )
+    found = {row["bucket"]: row for row in block.dicts()}
+    return [
+        _point(local(start, period.zone), found.get(edge, _EMPTY))
+        for start, edge in zip(starts, edges, strict=True)
+    ]
+
+
+_EMPTY: dict[str, Any] = {"started": 0, "completed": 0, "cancelled": 0, "earnings": Decimal(0)}
+
+
+def _point(timestamp: str, row: dict[str, Any]) -> TripPoint:
+    return TripPoint(
+        timestamp=timestamp,
+        trips_started=row["started"],
+        trips_completed=row["completed"],
+        trips_cancelled=row["cancelled"],
+        total_driver_earnings=money(row["earnings"]),
+    )
+
+
+def _shape(question: Question, row: dict[str, Any], series: list[TripPoint] | None) -> TripMetrics:
+    return TripMetrics(
+        date_range=question.period.label,
+        timezone=question.period.zone.key,
+        generated_at=question.asked_at.astimezone(UTC),
+        trips_started=row["started"],
+        trips_completed=row["completed"],
+        trips_cancelled=row["cancelled"],
+        completion_rate=rate(row["finished"], row["started"]),
+        avg_duration_minutes=mean(row["minutes"], row["done"]),
+        avg_distance_km=mean(row["kilometers"], row["done"]),
+        on_time_performance=rate(row["on_time"], row["done"]),
+        total_driver_earnings=money(row["earnings"]),
+        total_platform_commission=money(row["commission"]),
+        active_drivers=row["active_drivers"],
+        time_series=series,
+    )
