@@ -10,6 +10,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
+from openride_analytics.api.controllers.people import people
 from openride_analytics.api.controllers.root import root
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.envelope import MAX_BODY_BYTES, Envelope
@@ -20,7 +21,7 @@ def create_api(api: Api) -> Litestar:
     """The application itself, without its envelope."""
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
-        handlers += metrics(api)
+        handlers += [*metrics(api), *people(api)]
     return Litestar(
         handlers,
         debug=False,
