@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
+from openride_analytics.api.controllers.people import people
 from openride_analytics.api.controllers.realtime import realtime_routes
 from openride_analytics.api.controllers.root import root
 from openride_analytics.api.dependencies import Api
@@ -22,7 +23,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     """The application itself, without its envelope; answers that have no end of their own end with `stopping`."""
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
-        handlers += [*metrics(api), *realtime_routes(api, stopping)]
+        handlers += [*metrics(api), *people(api), *realtime_routes(api, stopping)]
     return Litestar(
         handlers,
         debug=False,

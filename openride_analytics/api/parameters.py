@@ -28,6 +28,14 @@ DESCRIPTIONS: Final = {
     "timezone": "IANA name of the time zone that days, weeks and months are of. Default: the service's.",
     "include_time_series": "Also give the numbers bucket by bucket.",
     "granularity": "How long the buckets of the time series are; weeks begin on Monday.",
+    "steps": "2 to 10 event types, with commas between. Default: user.registered, booking.created, "
+    "payment.success, booking.confirmed, trip.completed.",
+    "window_days": "How many times 24 hours after their first step people have for all the others.",
+    "breakdown": "Give the funnel also for each role, state or city that people registered with.",
+    "cohort_type": "How long the periods are: days, weeks (from Monday) or months.",
+    "periods": "How many cohorts there are, and for how many periods each is followed.",
+    "user_type": "The role that people registered with.",
+    "mode": "Whether people have to act on the very day (exact), or on it or later (rolling).",
 }
 
 

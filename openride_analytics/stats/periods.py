@@ -81,6 +81,44 @@ def period(start: str | None, end: str | None, *, zone: ZoneInfo, now: datetime,
     return Period(since, until, zone)
 
 
+def start_day(start: str | None, end: str | None, *, zone: ZoneInfo, now: datetime) -> date:
+    """The local day that `start_date` names, or that it begins in; without one, the first of the last 30 days.
+
+    `end_date` changes nothing, but has to be a date too. Raises Invalid.
+    """
+    if end is not None:
+        _edge("end_date", end, zone, _DAY)
+    if start is None:
+        return today(now, zone) - (DEFAULT_DAYS - 1) * _DAY
+    return _local_day(_edge("start_date", start, zone, timedelta()), zone)
+
+
+def today(now: datetime, zone: ZoneInfo) -> date:
+    """The local day of `now`."""
+    return _local_day(now, zone)
+
+
+def successive(granularity: Granularity, day: date, count: int) -> list[date]:
+    """The first days of `count` periods in a row, from the one that holds `day`. Not for hours."""
+    days = [_calendar_start(granularity, day)]
+    while len(days) < count:
+        days.append(_calendar_next(granularity, days[-1]))
+    return days
+
+
+def name(granularity: Granularity, day: date) -> str:
+    """What the period that begins on `day` is called: "2026-10-05", "2026-W41" (ISO), "2026-10"."""
+    if granularity is Granularity.WEEKLY:
+        year, week, _ = day.isocalendar()
+        return f"{year}-W{week:02}"
+    return day.isoformat()[:7] if granularity is Granularity.MONTHLY else day.isoformat()
+
+
+def days_from(day: date, count: int) -> list[date]:
+    """`count` days in a row, `day` the first."""
+    return [day + n * _DAY for n in range(count)]
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local day, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -8,6 +8,7 @@ import pytest
 
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.queries import Granularity
+from openride_analytics.stats import periods
 from openride_analytics.stats.periods import Period, buckets, day_start, last_days, local, period, zone
 
 LAGOS, KATHMANDU, NEW_YORK = (ZoneInfo(n) for n in ("Africa/Lagos", "Asia/Kathmandu", "America/New_York"))
@@ -211,3 +212,25 @@ def test_buckets_follow_one_another_without_a_gap(where: ZoneInfo, granularity: 
     longest = {"hourly": 1 / 24, "daily": 25 / 24, "weekly": 7 + 1 / 24, "monthly": 31 + 1 / 24}[granularity]
     steps = [(b - a) / timedelta(days=1) for a, b in pairwise(edges)]
     assert all(0 < step <= longest + 1e-9 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "days", "names"),
+    [
+        (Granularity.DAILY, ["2024-12-31", "2025-01-01"], ["2024-12-31", "2025-01-01"]),
+        (Granularity.WEEKLY, ["2024-12-30", "2025-01-06"], ["2025-W01", "2025-W02"]),
+        (Granularity.MONTHLY, ["2024-12-01", "2025-01-01"], ["2024-12", "2025-01"]),
+    ],
+)
+def test_periods_in_a_row_and_their_names(
+    granularity: Granularity, days: list[str], names: list[str]
+) -> None:
+    found = periods.successive(granularity, date(2024, 12, 31), 2)
+    assert [day.isoformat() for day in found] == days
+    assert [periods.name(granularity, day) for day in found] == names
+
+
+@pytest.mark.parametrize("start", ["2026-03-01", "2026-03-01T00:30:00", "2026-02-28T23:30:00+00:00"])
+def test_a_start_names_its_local_day(start: str) -> None:
+    found = periods.start_day(start, None, zone=LAGOS, now=NOW)
+    assert found == date(2026, 3, 1)

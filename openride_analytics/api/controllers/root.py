@@ -17,6 +17,9 @@ _ALWAYS = {
 _FULL = {
     "bookings": "/v1/metrics/bookings",
     "realtime": "/v1/metrics/realtime",
+    "funnel": "/v1/analytics/funnel",
+    "cohort": "/v1/analytics/cohort",
+    "retention": "/v1/analytics/retention",
     "openapi": "/schema/openapi.json",
 }
 

@@ -1,0 +1,141 @@
+-- How far people go through a sequence of events, all of them together and by what they registered as.
+-- Parameters: steps (event types, in order); until, since (half-open): where a funnel may begin; horizon: until +
+-- window, window (ms): how long after its beginning it may go on; repeated: 1 if a type is more than one of the steps;
+-- breakdown: role, state, city or ''.
+-- Result: one row for each step that anybody reached:
+--   together  1 for all people, 0 for those with this value
+--   value     of those registered as such, '' where that is not known (or no breakdown was asked for)
+--   step      1, 2, ...
+--   people    who reached it
+--   waited    ms since the step before: the element at index floor(n / 2) of the n sorted ones; 0 for step 1
+-- A person enters with the first event of the first step in [since, until); each next step is the earliest event of its
+-- type, not used yet, at or after the step before. Which of several events in one millisecond is used makes no
+-- difference to any number: so an event is packed into one integer, `ms since 1970 << 8 | type << 4 | n`, where type
+-- is the first step that has it, and n tells the events of one type and millisecond apart (0 where no type is
+-- repeated: then one is as good as many).
+-- Positions of drivers are read from events_raw, which keeps them longer than location_events does.
+WITH
+    {steps:Array(String)} AS steps,
+    arrayMap(step -> toUInt64(indexOf(steps, step)), steps) AS types,
+    acts AS
+    (
+        SELECT event_type, event_timestamp, event_id, user_id AS person,
+            multiIf(
+                event_type != 'user.registered', '',
+                {breakdown:String} = 'role', role,
+                {breakdown:String} = 'state', state,
+                {breakdown:String} = 'city', city,
+                '') AS registered_as
+        FROM daily_user_metrics
+        WHERE (event_type IN {steps:Array(String)}
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')})
+            OR (event_type = 'user.registered' AND {breakdown:String} != '')
+        UNION ALL
+        SELECT event_type, event_timestamp, event_id, rider_id, ''
+        FROM daily_booking_metrics
+        WHERE event_type IN {steps:Array(String)}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
+        UNION ALL
+        SELECT event_type, event_timestamp, event_id, rider_id, ''
+        FROM daily_payment_metrics
+        WHERE event_type IN {steps:Array(String)}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
+        UNION ALL
+        SELECT event_type, event_timestamp, event_id, rider_id, ''
+        FROM daily_trip_metrics
+        WHERE event_type IN {steps:Array(String)}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
+        UNION ALL
+        SELECT event_type, event_timestamp, event_id, driver_id, ''
+        FROM route_history
+        WHERE event_type IN {steps:Array(String)}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
+        UNION ALL
+        SELECT event_type, event_timestamp, event_id, toUUIDOrZero(entity_id), ''
+        FROM events_raw
+        WHERE event_type IN {steps:Array(String)} AND event_type = 'driver.location.updated'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
+    )
+SELECT
+    grouping(value) AS together,
+    value,
+    step,
+    count() AS people,
+    quantileExact(0.5)(wait) AS waited
+FROM
+(
+    SELECT
+        value,
+        step,
+        if(step = 1, 0, toInt64(bitShiftRight(path[step], 8)) - toInt64(bitShiftRight(path[step - 1], 8))) AS wait
+    FROM
+    (
+        SELECT
+            value,
+            arrayFold(
+                (path, type) -> arrayPushBack(
+                    path,
+                    arrayMin(arrayFilter(
+                        event -> bitAnd(bitShiftRight(event, 4), 15) = type
+                            AND bitShiftRight(event, 8) >= bitShiftRight(path[-1], 8)
+                            AND path[-1] > 0
+                            AND if({repeated:UInt8} = 1, NOT has(path, event), true),
+                        events))),
+                arraySlice(types, 2),
+                [entry]) AS path
+        FROM
+        (
+            SELECT
+                value,
+                arrayMin(arrayFilter(
+                    event -> bitAnd(bitShiftRight(event, 4), 15) = 1
+                        AND bitShiftRight(event, 8) < toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}),
+                    all_events)) AS entry,
+                arrayFilter(
+                    event -> event >= bitShiftLeft(bitShiftRight(entry, 8), 8)
+                        AND bitShiftRight(event, 8) <= bitShiftRight(entry, 8) + {window:UInt64},
+                    all_events) AS events
+            FROM
+            (
+                SELECT
+                    argMinIf(registered_as, (event_timestamp, UUIDToNum(event_id)), event_type = 'user.registered') AS value,
+                    if(
+                        {repeated:UInt8} = 1,
+                        arrayMap(
+                            (event, n) -> event + least(n, 15),
+                            arraySort(arrayMap(found -> found.1, groupUniqArrayIf((packed, event_id), in_window))) AS sorted,
+                            arrayEnumerateUniq(sorted)),
+                        groupUniqArrayIf(packed, in_window)) AS all_events
+                FROM
+                (
+                    SELECT
+                        person,
+                        event_type,
+                        event_timestamp,
+                        event_id,
+                        registered_as,
+                        event_type IN {steps:Array(String)}
+                            AND event_timestamp >= {since:DateTime64(3, 'UTC')}
+                            AND event_timestamp < {horizon:DateTime64(3, 'UTC')} AS in_window,
+                        bitShiftLeft(toUInt64(toUnixTimestamp64Milli(event_timestamp)), 8)
+                            + bitShiftLeft(toUInt64(indexOf(steps, toString(event_type))), 4) AS packed
+                    FROM acts
+                    WHERE person IN
+                    (
+                        SELECT person
+                        FROM acts
+                        WHERE event_type = steps[1]
+                            AND event_timestamp >= {since:DateTime64(3, 'UTC')}
+                            AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                    )
+                )
+                GROUP BY person
+            )
+        )
+    )
+    ARRAY JOIN arrayEnumerate(path) AS step
+    WHERE path[step] > 0
+)
+GROUP BY GROUPING SETS ((step), (value, step))
+ORDER BY together DESC, value, step
+SETTINGS distributed_product_mode = 'global'
