@@ -10,11 +10,13 @@ from openride_analytics.api.dependencies import Api
 from openride_analytics.api.health import Check
 from openride_analytics.api.parameters import asks, documented
 from openride_analytics.api.responses import PROBLEMS
-from openride_analytics.schema.queries import RangeQuery
-from openride_analytics.schema.results import BookingMetrics, RealtimeMetrics
+from openride_analytics.schema.queries import DriversQuery, RangeQuery, RoutesQuery
+from openride_analytics.schema.results import BookingMetrics, DriverMetrics, RealtimeMetrics, RouteMetrics
 from openride_analytics.stats.bookings import bookings
+from openride_analytics.stats.drivers import drivers
 from openride_analytics.stats.questions import Question, understand
 from openride_analytics.stats.realtime import Condition, realtime
+from openride_analytics.stats.routes import routes
 
 
 def metrics(api: Api) -> list[ControllerRouterHandler]:
@@ -47,10 +49,30 @@ def metrics(api: Api) -> list[ControllerRouterHandler]:
             conditions={check.name: _condition(check) for check in report.checks},
         )
 
+    @get(
+        "/drivers",
+        summary="Drivers with a trip completed in a range",
+        operation_class=documented(DriversQuery),
+        responses=PROBLEMS,
+        dependencies={"asked": asks(DriversQuery)},
+    )
+    async def get_drivers(asked: NamedDependency[DriversQuery]) -> DriverMetrics:
+        return await drivers(given.clickhouse, question(asked), sort=asked.sort, limit=asked.limit)
+
+    @get(
+        "/routes",
+        summary="Routes with a booking confirmed in a range",
+        operation_class=documented(RoutesQuery),
+        responses=PROBLEMS,
+        dependencies={"asked": asks(RoutesQuery)},
+    )
+    async def get_routes(asked: NamedDependency[RoutesQuery]) -> RouteMetrics:
+        return await routes(given.clickhouse, question(asked), sort=asked.sort, limit=asked.limit)
+
     return [
         Router(
             "/v1/metrics",
-            route_handlers=[get_bookings, get_realtime],
+            route_handlers=[get_bookings, get_drivers, get_routes, get_realtime],
             dependencies={"asked": asks(RangeQuery)},
             tags=["metrics"],
         )
