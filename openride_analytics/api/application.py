@@ -8,6 +8,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from openride_analytics.api.controllers.analytics import analytics
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
 from openride_analytics.api.controllers.root import root
@@ -20,7 +21,7 @@ def create_api(api: Api) -> Litestar:
     """The application itself, without its envelope."""
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
-        handlers += metrics(api)
+        handlers += [*metrics(api), *analytics(api)]
     return Litestar(
         handlers,
         debug=False,

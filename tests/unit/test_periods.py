@@ -8,7 +8,7 @@ import pytest
 
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.queries import Granularity
-from openride_analytics.stats.periods import Period, buckets, day_start, local, period, zone
+from openride_analytics.stats.periods import Period, buckets, day_start, local, period, previous, zone
 
 LAGOS, KATHMANDU, NEW_YORK = (ZoneInfo(n) for n in ("Africa/Lagos", "Asia/Kathmandu", "America/New_York"))
 CAIRO, LORD_HOWE = ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")
@@ -202,3 +202,18 @@ def test_buckets_follow_one_another_without_a_gap(where: ZoneInfo, granularity: 
     longest = {"hourly": 1 / 24, "daily": 25 / 24, "weekly": 7 + 1 / 24, "monthly": 31 + 1 / 24}[granularity]
     steps = [(b - a) / timedelta(days=1) for a, b in pairwise(edges)]
     assert all(0 < step <= longest + 1e-9 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "before"),
+    [
+        ("2026-10-01", "2026-10-31", ("2026-08-31T00:00:00-04:00", "2026-10-01T00:00:00-04:00")),
+        ("2026-11-02", "2026-11-02", ("2026-11-01T00:00:00-04:00", "2026-11-02T00:00:00-05:00")),
+        ("2026-10-02T06:00", "2026-10-02T08:00", ("2026-10-02T04:00:00-04:00", "2026-10-02T06:00:00-04:00")),
+    ],
+)
+def test_the_previous_period_is_as_long_and_just_before(
+    start: str, end: str, before: tuple[str, str]
+) -> None:
+    found = previous(ask(start, end, NEW_YORK))
+    assert (local(found.since, NEW_YORK), local(found.until, NEW_YORK)) == before
