@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.support.clickhouse",
     "tests.support.servers",
     "tests.support.warehouse",
+    "tests.support.drives",
     "tests.support.ingestion",
 ]

@@ -9,6 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from openride_analytics.api.controllers.analytics import analytics
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
 from openride_analytics.api.controllers.people import people
@@ -23,7 +24,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     """The application itself, without its envelope; answers that have no end of their own end with `stopping`."""
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
-        handlers += [*metrics(api), *people(api), *realtime_routes(api, stopping)]
+        handlers += [*metrics(api), *analytics(api), *people(api), *realtime_routes(api, stopping)]
     return Litestar(
         handlers,
         debug=False,

@@ -3,18 +3,20 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 from litestar import MediaType, Request, Response
 
 from openride_analytics.api.dependencies import Resources
 from openride_analytics.schema import results
-from openride_analytics.stats.keeping import Keeper
-from openride_analytics.stats.questions import Question
+from openride_analytics.schema.queries import RangeQuery
+from openride_analytics.stats.keeping import Keeper, Keeping
+from openride_analytics.stats.questions import Question, understand
 from openride_analytics.store.answers import Answer
 
 T = TypeVar("T", bound=results.Answer)
+Asking: TypeAlias = Request[Any, Any, Any]
 
 MAX_AGE_SECONDS: Final = 60  # what is over may still change by what comes late, and no caller hears of that
 
@@ -28,19 +30,30 @@ class Kept:
         self._given = given
         self._keeper = Keeper(given.clickhouse, given.settings.redis, given.clock)
 
-    async def answer(
-        self,
-        request: Request[Any, Any, Any],
-        name: str,
-        question: Question,
-        compute: Callable[[], Awaitable[T]],
-        options: Mapping[str, object] | None = None,
-    ) -> Response[T]:
-        """The response to a question; 304 to who has it already. `name` and `options` as in Keeper.keeping.
+    @property
+    def now(self) -> datetime:
+        """What time it is for whoever asks."""
+        return datetime.fromtimestamp(self._given.clock.time(), UTC)
 
-        Raises what `compute` raises, and Retryable.
-        """
-        keeping = await self._keeper.keeping(name, question, options)
+    async def answer(
+        self, request: Asking, name: str, query: RangeQuery, compute: Callable[[Question], Awaitable[T]]
+    ) -> Response[T]:
+        """The response to a question over a range. `name`: of the resource. Raises Invalid, Retryable, and what
+        `compute` raises."""
+        question = understand(query, api=self._given.settings.api, now=self.now)
+        keeping = await self._keeper.keeping(name, question, _options(query))
+        return await self.kept(request, keeping, lambda: compute(question))
+
+    async def changing(
+        self, request: Asking, name: str, known: Mapping[str, object], compute: Callable[[], Awaitable[T]]
+    ) -> Response[T]:
+        """The response to a question that `known` describes wholly, and whose answer goes on changing."""
+        return await self.kept(request, self._keeper.changing(name, known), compute)
+
+    async def kept(
+        self, request: Asking, keeping: Keeping, compute: Callable[[], Awaitable[T]]
+    ) -> Response[T]:
+        """The response as it is kept, or computed; 304 to who has it already."""
 
         async def make() -> Answer:
             found = await compute()
@@ -57,6 +70,12 @@ class Kept:
         if _matches(request.headers.get("if-none-match", ""), tag):
             return cast("Response[T]", Response(b"", status_code=304, headers=headers))
         return cast("Response[T]", Response(answer.body, media_type=MediaType.JSON, headers=headers))
+
+
+def _options(query: RangeQuery) -> dict[str, object]:
+    """What was asked beside the range."""
+    names = [name for name in query.__struct_fields__ if name not in RangeQuery.__struct_fields__]
+    return {name: getattr(query, name) for name in names}
 
 
 def _tag(answer: results.Answer) -> str:

@@ -36,6 +36,15 @@ DESCRIPTIONS: Final = {
     "periods": "How many cohorts there are, and for how many periods each is followed.",
     "user_type": "The role that people registered with.",
     "mode": "Whether people have to act on the very day (exact), or on it or later (rolling).",
+    "limit": "How many to list at most.",
+    "sort": "What to list first: those with the most of it.",
+    "metric": "What is counted or added up.",
+    "level": "How large the places are; a hex is an H3 cell of the pickup.",
+    "resolution": "H3 resolution of hexes; it has no meaning for states and cities.",
+    "compare": "Also give the same over as many days just before.",
+    "moving_average": "Also give the mean over that many buckets, up to each one.",
+    "group_by": "state, city (of the route's origin; of registrations, as registered); payment_method of payments "
+    "and revenue. Active users have no groups.",
 }
 
 

@@ -77,3 +77,87 @@ class RetentionQuery(RangeQuery, frozen=True, kw_only=True):
 
     user_type: UserType = UserType.ALL
     mode: RetentionMode = RetentionMode.EXACT
+
+
+class DriverSort(StrEnum):
+    """What makes a driver come first: the most of it."""
+
+    EARNINGS = "earnings"
+    TRIPS = "trips"
+    DISTANCE = "distance"
+
+
+class DriversQuery(RangeQuery, frozen=True, kw_only=True):
+    """Which drivers, and how many of them."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    sort: DriverSort = DriverSort.EARNINGS
+
+
+class RouteSort(StrEnum):
+    """What makes a route come first: the most of it."""
+
+    BOOKINGS = "bookings"
+    REVENUE = "revenue"
+    OCCUPANCY = "occupancy"
+
+
+class RoutesQuery(RangeQuery, frozen=True, kw_only=True):
+    """Which routes, and how many of them."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    sort: RouteSort = RouteSort.BOOKINGS
+
+
+class PlaceMetric(StrEnum):
+    """What can be shown on a map."""
+
+    BOOKINGS = "bookings"
+    REVENUE = "revenue"
+    USERS = "users"
+    TRIPS = "trips"
+
+
+class Level(StrEnum):
+    """How large a place is; a hex is an H3 cell of the pickup."""
+
+    STATE = "state"
+    CITY = "city"
+    HEX = "hex"
+
+
+class GeographicQuery(RangeQuery, frozen=True, kw_only=True):
+    """What to show on a map. `resolution` is of hexes."""
+
+    metric: PlaceMetric = PlaceMetric.BOOKINGS
+    level: Level = Level.CITY
+    resolution: Annotated[int, Meta(ge=4, le=9)] = 7
+
+
+class TrendMetric(StrEnum):
+    """What has a trend: distinct entities with the event, money, or people who acted."""
+
+    BOOKINGS = "bookings"  # created
+    CONFIRMED_BOOKINGS = "confirmed_bookings"
+    CANCELLED_BOOKINGS = "cancelled_bookings"
+    COMPLETED_BOOKINGS = "completed_bookings"
+    PAYMENTS = "payments"  # succeeded
+    TRIPS = "trips"  # completed
+    REGISTRATIONS = "registrations"
+    REVENUE = "revenue"
+    ACTIVE_USERS = "active_users"
+
+
+class Comparison(StrEnum):
+    """With what a trend is compared: as many days just before."""
+
+    PREVIOUS_PERIOD = "previous_period"
+
+
+class TrendsQuery(RangeQuery, frozen=True, kw_only=True):
+    """Which trend. Which `group_by` there are depends on the metric, so it is checked where that is known."""
+
+    metric: TrendMetric = TrendMetric.BOOKINGS
+    compare: Comparison | None = None
+    moving_average: Annotated[int, Meta(ge=2, le=90)] | None = None
+    group_by: str | None = None

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -144,6 +145,59 @@ class TripMetrics(Answer, frozen=True, kw_only=True):
     total_platform_commission: Money
     active_drivers: int  # who started or completed one
     time_series: list[TripPoint] | None = None  # where it was asked for
+
+
+class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver's completed trips of the range; the cancellations are of bookings created in it, by now."""
+
+    driver_id: UUID
+    total_trips: int
+    total_earnings: Money
+    avg_earnings_per_trip: Money
+    total_distance_km: float
+    active_days: int  # local days with a completed trip
+    on_time_performance: Rate | None
+    cancellation_rate: Rate | None  # by the driver
+
+
+class EarningsDistribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Of what each driver earned: the element at index floor(q * n); null if there are no drivers."""
+
+    p10: Money | None
+    p25: Money | None
+    p50: Money | None
+    p75: Money | None
+    p90: Money | None
+    p99: Money | None
+    mean: Money | None
+
+
+class DriverMetrics(Answer, frozen=True, kw_only=True):
+    """Drivers with a trip completed in the range: the first of them, and the earnings of all."""
+
+    drivers: list[DriverRow]
+    earnings_distribution: EarningsDistribution
+    total_drivers: int  # also those beyond the limit
+
+
+class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A route's bookings confirmed in the range, and how full its departures in it are."""
+
+    route_id: UUID
+    route_name: str | None  # null if no event of the route is known
+    origin_city: str  # "Unknown" if its creation is not known, like the destination
+    destination_city: str
+    driver_id: UUID
+    total_bookings: int
+    total_revenue: Money
+    avg_occupancy: Annotated[float, Meta(ge=0, description="percent, may pass 100")] | None
+    seats_total: int | None  # as last stated
+
+
+class RouteMetrics(Answer, frozen=True, kw_only=True):
+    """Routes with a booking confirmed in the range: the first of them."""
+
+    routes: list[RouteRow]
 
 
 class SystemHealth(StrEnum):

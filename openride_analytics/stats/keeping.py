@@ -52,18 +52,20 @@ class Keeper:
         period = question.period
         over = period.until <= question.asked_at
         known = {
-            "release": _RELEASE,
-            "name": name,
             "since": period.since,
             "until": period.until,
             "zone": period.zone.key,
             "series": question.series,
             "currency": question.currency,
-            "options": dict(sorted((options or {}).items())),
+            "options": dict(options or {}),
             "stored": await self._version(period.since, period.until) if over else None,
         }
         seconds = self._settings.cache_ttl_reports if over else self._settings.cache_ttl_metrics
-        return Keeping(msgspec.json.encode(known).decode(), seconds)
+        return Keeping(_name(name, known), seconds)
+
+    def changing(self, name: str, known: Mapping[str, object]) -> Keeping:
+        """Of an answer that `known` decides, and that goes on changing."""
+        return Keeping(_name(name, known), self._settings.cache_ttl_metrics)
 
     async def _version(self, since: datetime, until: datetime) -> int:
         looked, found = self._versions.get((since, until), (-LOOK_SECONDS, 0))
@@ -79,3 +81,7 @@ class Keeper:
             self._versions.clear()
         self._versions[since, until] = (now, int(block.one()["version"]))
         return self._versions[since, until][1]
+
+
+def _name(name: str, known: Mapping[str, object]) -> str:
+    return msgspec.json.encode([_RELEASE, name, known], order="deterministic").decode()

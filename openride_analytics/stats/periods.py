@@ -147,6 +147,14 @@ def buckets(period: Period, granularity: Granularity) -> list[datetime]:
     return starts
 
 
+def previous(period: Period) -> Period:
+    """What ends where `period` begins: as many local days if it is of whole ones, else as much time."""
+    first, last, zone = period.first_day, period.last_day, period.zone
+    if period.since == day_start(first, zone) and period.until == day_start(last + _DAY, zone):
+        return Period(day_start(first - (last - first) - _DAY, zone), period.since, zone)
+    return Period(period.since - (period.until - period.since), period.since, zone)
+
+
 def local(moment: datetime, zone: ZoneInfo) -> str:
     """RFC 3339 with the zone's offset, as in 2026-10-01T00:00:00+01:00."""
     return moment.astimezone(zone).isoformat()

@@ -9,7 +9,16 @@ import pytest
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.queries import Granularity
 from openride_analytics.stats import periods
-from openride_analytics.stats.periods import Period, buckets, day_start, last_days, local, period, zone
+from openride_analytics.stats.periods import (
+    Period,
+    buckets,
+    day_start,
+    last_days,
+    local,
+    period,
+    previous,
+    zone,
+)
 
 LAGOS, KATHMANDU, NEW_YORK = (ZoneInfo(n) for n in ("Africa/Lagos", "Asia/Kathmandu", "America/New_York"))
 CAIRO, LORD_HOWE = ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")
@@ -234,3 +243,18 @@ def test_periods_in_a_row_and_their_names(
 def test_a_start_names_its_local_day(start: str) -> None:
     found = periods.start_day(start, None, zone=LAGOS, now=NOW)
     assert found == date(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "before"),
+    [
+        ("2026-10-01", "2026-10-31", ("2026-08-31T00:00:00-04:00", "2026-10-01T00:00:00-04:00")),
+        ("2026-11-02", "2026-11-02", ("2026-11-01T00:00:00-04:00", "2026-11-02T00:00:00-05:00")),
+        ("2026-10-02T06:00", "2026-10-02T08:00", ("2026-10-02T04:00:00-04:00", "2026-10-02T06:00:00-04:00")),
+    ],
+)
+def test_the_previous_period_is_as_long_and_just_before(
+    start: str, end: str, before: tuple[str, str]
+) -> None:
+    found = previous(ask(start, end, NEW_YORK))
+    assert (local(found.since, NEW_YORK), local(found.until, NEW_YORK)) == before

@@ -1,19 +1,19 @@
 """`/v1/analytics/...`: how far people go, and whether they come back."""
 
-from datetime import UTC, datetime
+from functools import partial
 
-from litestar import Router, get
+from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.api.dependencies import Api
+from openride_analytics.api.kept import Asking, Kept
 from openride_analytics.api.parameters import asks, documented
 from openride_analytics.api.responses import PROBLEMS
 from openride_analytics.schema.people import CohortAnalytics, FunnelAnalytics, RetentionAnalytics
 from openride_analytics.schema.queries import CohortQuery, FunnelQuery, RetentionQuery
 from openride_analytics.stats.cohort import calendar, cohort
 from openride_analytics.stats.funnel import course, funnel
-from openride_analytics.stats.questions import understand
 from openride_analytics.stats.retention import retention
 
 
@@ -21,8 +21,8 @@ def people(api: Api) -> list[ControllerRouterHandler]:
     """The routes of /v1/analytics that are about people."""
     given = api.resources
 
-    def now() -> datetime:
-        return datetime.fromtimestamp(given.clock.time(), UTC)
+    clickhouse = given.clickhouse
+    kept = Kept(given)
 
     @get(
         "/funnel",
@@ -31,9 +31,9 @@ def people(api: Api) -> list[ControllerRouterHandler]:
         dependencies={"asked": asks(FunnelQuery)},
         responses=PROBLEMS,
     )
-    async def get_funnel(asked: NamedDependency[FunnelQuery]) -> FunnelAnalytics:
-        question = understand(asked, api=given.settings.api, now=now())
-        return await funnel(given.clickhouse, question, course(asked))
+    async def get_funnel(request: Asking, asked: NamedDependency[FunnelQuery]) -> Response[FunnelAnalytics]:
+        steps = course(asked)
+        return await kept.answer(request, "funnel", asked, lambda q: funnel(clickhouse, q, steps))
 
     @get(
         "/cohort",
@@ -42,8 +42,16 @@ def people(api: Api) -> list[ControllerRouterHandler]:
         dependencies={"asked": asks(CohortQuery)},
         responses=PROBLEMS,
     )
-    async def get_cohort(asked: NamedDependency[CohortQuery]) -> CohortAnalytics:
-        return await cohort(given.clickhouse, calendar(asked, api=given.settings.api, now=now()))
+    async def get_cohort(request: Asking, asked: NamedDependency[CohortQuery]) -> Response[CohortAnalytics]:
+        periods = calendar(asked, api=given.settings.api, now=kept.now)
+        known = {
+            "days": periods.days,
+            "granularity": periods.granularity,
+            "zone": periods.zone.key,
+            "over": periods.over,
+            "cohorts": periods.cohorts,
+        }
+        return await kept.changing(request, "cohort", known, lambda: cohort(clickhouse, periods))
 
     @get(
         "/retention",
@@ -52,9 +60,11 @@ def people(api: Api) -> list[ControllerRouterHandler]:
         dependencies={"asked": asks(RetentionQuery)},
         responses=PROBLEMS,
     )
-    async def get_retention(asked: NamedDependency[RetentionQuery]) -> RetentionAnalytics:
-        question = understand(asked, api=given.settings.api, now=now())
-        return await retention(given.clickhouse, question, user_type=asked.user_type, mode=asked.mode)
+    async def get_retention(
+        request: Asking, asked: NamedDependency[RetentionQuery]
+    ) -> Response[RetentionAnalytics]:
+        compute = partial(retention, clickhouse, user_type=asked.user_type, mode=asked.mode)
+        return await kept.answer(request, "retention", asked, compute)
 
     return [
         Router("/v1/analytics", route_handlers=[get_funnel, get_cohort, get_retention], tags=["analytics"])

@@ -1,0 +1,77 @@
+"""Drivers: who drove how much in a range, and what they earned."""
+
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from openride_analytics.schema.queries import DriverSort, Granularity
+from openride_analytics.schema.results import DriverMetrics, DriverRow, EarningsDistribution
+from openride_analytics.stats.numbers import mean_money, money, rate
+from openride_analytics.stats.periods import Period, buckets
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.sql import statement
+
+_PERCENTILES = ("p10", "p25", "p50", "p75", "p90", "p99")  # as in metrics/drivers.sql
+
+
+async def drivers(
+    clickhouse: ClickHouse, question: Question, *, sort: DriverSort, limit: int
+) -> DriverMetrics:
+    """Drivers with a trip completed in the question's range. Raises Retryable."""
+    found = await _found(clickhouse, question.period, sort, limit)
+    ids = [row[0] for row in found["drivers"]]
+    booked = await _booked(clickhouse, question.period, ids) if ids else {}
+    return DriverMetrics(
+        date_range=question.period.label,
+        timezone=question.period.zone.key,
+        generated_at=question.asked_at.astimezone(UTC),
+        drivers=[_row(row, *booked.get(row[0], (0, 0))) for row in found["drivers"]],
+        earnings_distribution=_distribution(found),
+        total_drivers=found["total_drivers"],
+    )
+
+
+async def _found(clickhouse: ClickHouse, period: Period, sort: DriverSort, limit: int) -> dict[str, Any]:
+    days = [int(start.timestamp()) for start in buckets(period, Granularity.DAILY)]
+    block = await clickhouse.select(
+        statement("metrics/drivers"),
+        {"since": period.since, "until": period.until, "days": days, "sort": sort, "limit": limit},
+        name="metrics/drivers",
+    )
+    return block.one()
+
+
+async def _booked(clickhouse: ClickHouse, period: Period, ids: list[UUID]) -> dict[UUID, tuple[int, int]]:
+    """How many bookings each has of the range, and how many of these the driver cancelled."""
+    block = await clickhouse.select(
+        statement("metrics/driver_cancellations"),
+        {"since": period.since, "until": period.until, "drivers": ids},
+        name="metrics/driver_cancellations",
+    )
+    return {row["driver_id"]: (row["created"], row["cancelled"]) for row in block.dicts()}
+
+
+def _row(found: tuple[Any, ...], created: int, cancelled: int) -> DriverRow:
+    driver_id, trips, earnings, distance, days, on_time = found
+    return DriverRow(
+        driver_id=driver_id,
+        total_trips=trips,
+        total_earnings=money(earnings),
+        avg_earnings_per_trip=money(earnings / trips),
+        total_distance_km=round(distance, 2),
+        active_days=days,
+        on_time_performance=rate(on_time, trips),
+        cancellation_rate=rate(cancelled, created),
+    )
+
+
+def _distribution(found: dict[str, Any]) -> EarningsDistribution:
+    total, percentiles = found["total_drivers"], found["percentiles"]
+    return EarningsDistribution(
+        **{
+            name: money(value) if total else None
+            for name, value in zip(_PERCENTILES, percentiles, strict=True)
+        },
+        mean=mean_money(found["earned"], total),
+    )

@@ -1,0 +1,68 @@
+"""Routes: which are booked most in a range, what they bring and how full they are."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any, Final
+from uuid import UUID
+
+from openride_analytics.schema.queries import RouteSort
+from openride_analytics.schema.results import RouteMetrics, RouteRow
+from openride_analytics.stats.numbers import mean, money
+from openride_analytics.stats.periods import Period
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.sql import statement
+
+UNKNOWN: Final = "Unknown"
+
+_PARTS: Final = 840  # metrics/routes.sql counts in these parts of a full departure
+_NOBODY: Final = UUID(int=0)
+
+
+async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort, limit: int) -> RouteMetrics:
+    """Routes with a booking confirmed in the question's range. Raises Retryable."""
+    found = await _found(clickhouse, question.period, sort, limit)
+    return RouteMetrics(
+        date_range=question.period.label,
+        timezone=question.period.zone.key,
+        generated_at=question.asked_at.astimezone(UTC),
+        routes=[_row(row) for row in found],
+    )
+
+
+async def _found(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[dict[str, Any]]:
+    # How full a route is takes many more rows than how often it is booked: it is asked only of those shown, unless
+    # it is what decides that.
+    within = {"since": period.since, "until": period.until}
+    if sort is RouteSort.OCCUPANCY:
+        return await _described(clickhouse, within, [], limit)
+    block = await clickhouse.select(
+        statement("metrics/top_routes"), {**within, "sort": sort, "limit": limit}, name="metrics/top_routes"
+    )
+    top: list[UUID] = block.columns[0] if block.rows else []
+    rows = {row["route_id"]: row for row in await _described(clickhouse, within, top, limit)} if top else {}
+    return [rows[route_id] for route_id in top if route_id in rows]
+
+
+async def _described(
+    clickhouse: ClickHouse, within: Mapping[str, object], ids: list[UUID], limit: int
+) -> list[dict[str, Any]]:
+    block = await clickhouse.select(
+        statement("metrics/routes"), {**within, "routes": ids, "limit": limit}, name="metrics/routes"
+    )
+    return block.dicts()
+
+
+def _row(row: dict[str, Any]) -> RouteRow:
+    known = row["driver_id"] != _NOBODY
+    return RouteRow(
+        route_id=row["route_id"],
+        route_name=row["route_name"] if known else None,
+        origin_city=row["origin_city"] or UNKNOWN,
+        destination_city=row["destination_city"] or UNKNOWN,
+        driver_id=row["driver_id"] if known else row["booked_driver"],
+        total_bookings=row["bookings"],
+        total_revenue=money(row["revenue"]),
+        avg_occupancy=mean(100 * row["filled"] / _PARTS, row["departures"]),
+        seats_total=row["seats"][0] if row["seats"] else None,
+    )

@@ -1,0 +1,146 @@
+"""Trends: a metric bucket by bucket, as a whole or by groups, beside the period before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from msgspec import UNSET, UnsetType
+
+from openride_analytics.errors import Invalid
+from openride_analytics.schema.analytics import GroupTotal, PreviousPeriod, Trend, TrendPoint, TrendTotals
+from openride_analytics.schema.queries import Granularity, TrendsQuery
+from openride_analytics.stats.numbers import mean
+from openride_analytics.stats.periods import Period, buckets, local, previous
+from openride_analytics.stats.questions import Question
+from openride_analytics.stats.trend_sources import IDENTIFIERS, Source, source
+from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.sql import statement
+
+MAX_POINTS: Final = 100_000  # some 10 MB of JSON; without groups there are never more than hours in the range
+
+Values = dict[tuple[str, int], Any]  # group ("" for all) and bucket → what is there; nothing is left out
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One period: where its buckets begin, what is in them, and what each group has in all."""
+
+    period: Period
+    starts: list[datetime]
+    values: Values
+    totals: dict[str, Any]
+
+
+async def trends(clickhouse: ClickHouse, question: Question, query: TrendsQuery) -> Trend:
+    """The metric over the question's range. Raises Retryable, Invalid."""
+    chosen = source(query.metric, query.group_by)
+    found = [await _found(clickhouse, question, chosen, question.period, query.granularity)]
+    if query.compare is not None:
+        before = previous(question.period)
+        found.append(await _found(clickhouse, question, chosen, before, query.granularity))
+    groups = _groups(found) if query.group_by is not None else [""]
+    _check_size(found, groups)
+    points = [_points(part, groups, query) for part in found]
+    totals = [_totals(part, groups, query) for part in found]
+    return Trend(
+        date_range=question.period.label,
+        timezone=question.period.zone.key,
+        generated_at=question.asked_at.astimezone(UTC),
+        metric=query.metric,
+        granularity=query.granularity,
+        data_points=points[0],
+        totals=totals[0],
+        previous_period=_before(found[1:], points[1:], totals[1:]),
+    )
+
+
+async def _found(
+    clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, granularity: Granularity
+) -> _Found:
+    starts = buckets(period, granularity)
+    values = await _values(clickhouse, question, chosen, period, starts)
+    # An entity in two buckets counts once in the total, which is therefore not their sum: the range as one bucket.
+    whole = values if len(starts) == 1 else await _values(clickhouse, question, chosen, period, starts[:1])
+    return _Found(period, starts, values, {group: value for (group, _), value in whole.items()})
+
+
+async def _values(
+    clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, starts: Sequence[datetime]
+) -> Values:
+    params: dict[str, object] = {
+        "since": period.since,
+        "until": period.until,
+        "edges": [int(start.timestamp()) for start in starts],
+        **chosen.params,
+    }
+    if chosen.in_currency:
+        params["currency"] = question.currency
+    block = await clickhouse.select(
+        statement(chosen.query), params, name=chosen.query, identifiers=IDENTIFIERS
+    )
+    return {(row.get("label", ""), row["bucket"]): row[chosen.value] for row in block.dicts()}
+
+
+def _groups(found: Sequence[_Found]) -> list[str]:
+    """Those of any of the periods, so that they can be laid side by side; the largest of the first comes first."""
+    names = {group for part in found for group in part.totals}
+    return sorted(names, key=lambda group: (-found[0].totals.get(group, 0), group))
+
+
+def _check_size(found: Sequence[_Found], groups: Sequence[str]) -> None:
+    points = sum(len(part.starts) for part in found) * len(groups)
+    if points > MAX_POINTS:
+        raise Invalid(
+            "granularity",
+            f"gives {points} data points in {len(groups)} groups",
+            f"at most {MAX_POINTS}: a longer granularity, a shorter range, or a group_by with fewer groups",
+        )
+
+
+def _points(found: _Found, groups: Sequence[str], query: TrendsQuery) -> list[TrendPoint]:
+    edges = [int(start.timestamp()) for start in found.starts]
+    moments = [local(start, found.period.zone) for start in found.starts]
+    points: list[TrendPoint] = []
+    for group in groups:
+        values = [float(found.values.get((group, edge), 0)) for edge in edges]
+        averages = _averages(values, query.moving_average)
+        points += [
+            TrendPoint(
+                timestamp=moment,
+                value=value,
+                moving_average=average,
+                group=UNSET if query.group_by is None else group,
+            )
+            for moment, value, average in zip(moments, values, averages, strict=True)
+        ]
+    return points
+
+
+def _averages(values: Sequence[float], window: int | None) -> Sequence[float | UnsetType | None]:
+    """The mean of each value and those just before it, `window` in all; None where there are fewer."""
+    if window is None:
+        return [UNSET] * len(values)
+    return [
+        mean(sum(values[end - window : end]), window) if end >= window else None
+        for end in range(1, len(values) + 1)
+    ]
+
+
+def _totals(found: _Found, groups: Sequence[str], query: TrendsQuery) -> TrendTotals:
+    values = {group: found.totals.get(group, 0) for group in groups}
+    # Each entity is in one group, that of its first event: so these add up.
+    return TrendTotals(
+        value=float(sum(values.values())),
+        groups=UNSET
+        if query.group_by is None
+        else [GroupTotal(group=group, value=float(value)) for group, value in values.items()],
+    )
+
+
+def _before(
+    found: Sequence[_Found], points: Sequence[list[TrendPoint]], totals: Sequence[TrendTotals]
+) -> PreviousPeriod | UnsetType:
+    if not found:
+        return UNSET
+    return PreviousPeriod(date_range=found[0].period.label, data_points=points[0], totals=totals[0])

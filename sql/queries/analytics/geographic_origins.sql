@@ -1,0 +1,34 @@
+-- Bookings created, or trips completed, in a range, by the origin of their route.
+-- Parameters: since, until (half-open); table, entity, event_type: daily_booking_metrics, booking_id,
+-- booking.created or daily_trip_metrics, trip_id, trip.completed.
+-- Result: state, city ('Unknown' for a route that nobody created), value (distinct entities, each by the route of
+-- its first such event in the range). A route's origin is that of its latest creation, whenever it was.
+SELECT
+    if(route.state = '', 'Unknown', route.state) AS state,
+    if(route.city = '', 'Unknown', route.city) AS city,
+    sum(entities) AS value
+FROM
+(
+    SELECT route_id, count() AS entities
+    FROM
+    (
+        SELECT {entity:Identifier}, argMin(route_id, (event_timestamp, UUIDToNum(event_id))) AS route_id
+        FROM {table:Identifier}
+        WHERE event_type = {event_type:String}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY {entity:Identifier}
+    )
+    GROUP BY route_id
+) AS counted
+LEFT JOIN
+(
+    SELECT
+        route_id,
+        argMax(origin_state, (event_timestamp, UUIDToNum(event_id))) AS state,
+        argMax(origin_city, (event_timestamp, UUIDToNum(event_id))) AS city
+    FROM route_history
+    WHERE event_type = 'route.created'
+    GROUP BY route_id
+) AS route USING (route_id)
+GROUP BY state, city
+SETTINGS distributed_product_mode = 'global', join_use_nulls = 0

@@ -1,0 +1,33 @@
+-- Bookings or trips in each bucket of a range, by the origin of their route.
+-- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; table,
+-- entity, event_type: what is counted, as in daily_trip_metrics, trip_id, trip.completed; place: the column
+-- origin_state or origin_city.
+-- Result: bucket (one of the edges), label ('Unknown' for a route that nobody created), value (distinct entities,
+-- each by the route of its first such event in the bucket); what is 0 is left out. A route's origin is that of its
+-- latest creation, whenever it was.
+SELECT bucket, if(route.place = '', 'Unknown', route.place) AS label, sum(entities) AS value
+FROM
+(
+    SELECT bucket, route_id, count() AS entities
+    FROM
+    (
+        SELECT
+            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+            {entity:Identifier},
+            argMin(route_id, (event_timestamp, UUIDToNum(event_id))) AS route_id
+        FROM {table:Identifier}
+        WHERE event_type = {event_type:String}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY bucket, {entity:Identifier}
+    )
+    GROUP BY bucket, route_id
+) AS counted
+LEFT JOIN
+(
+    SELECT route_id, argMax({place:Identifier}, (event_timestamp, UUIDToNum(event_id))) AS place
+    FROM route_history
+    WHERE event_type = 'route.created'
+    GROUP BY route_id
+) AS route USING (route_id)
+GROUP BY bucket, label
+SETTINGS distributed_product_mode = 'global', join_use_nulls = 0

@@ -1,0 +1,50 @@
+-- Payments that succeeded in each bucket of a range, by the origin of the route that was paid for.
+-- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; currency:
+-- others are left out; '' for all; place: the column origin_state or origin_city.
+-- Result: bucket (one of the edges), label ('Unknown' if no such booking or route is known), payments (distinct,
+-- each by its first success in the bucket), revenue (the amounts of these: only to be used of one currency); what
+-- is 0 is left out. A payment's route is that of its booking's first creation, at any time; a route's origin that
+-- of its latest.
+SELECT
+    bucket,
+    if(route.place = '', 'Unknown', route.place) AS label,
+    sum(counted.payments) AS payments,
+    sum(counted.revenue) AS revenue
+FROM
+(
+    SELECT bucket, booking.route_id AS route_id, count() AS payments, sum(first.2) AS revenue
+    FROM
+    (
+        SELECT
+            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+            payment_id,
+            argMin((booking_id, amount), (event_timestamp, UUIDToNum(event_id))) AS first
+        FROM daily_payment_metrics
+        WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY bucket, payment_id
+    ) AS paid
+    LEFT JOIN
+    (
+        SELECT booking_id, argMinMerge(pickup).1 AS route_id
+        FROM agg_geographic_metrics
+        WHERE booking_id IN
+        (
+            SELECT booking_id
+            FROM daily_payment_metrics
+            WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        )
+        GROUP BY booking_id
+    ) AS booking ON booking.booking_id = paid.first.1
+    GROUP BY bucket, route_id
+) AS counted
+LEFT JOIN
+(
+    SELECT route_id, argMax({place:Identifier}, (event_timestamp, UUIDToNum(event_id))) AS place
+    FROM route_history
+    WHERE event_type = 'route.created'
+    GROUP BY route_id
+) AS route USING (route_id)
+GROUP BY bucket, label
+SETTINGS distributed_product_mode = 'global', join_use_nulls = 0

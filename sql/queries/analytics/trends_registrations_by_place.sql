@@ -1,0 +1,18 @@
+-- Registrations in each bucket of a range, by where people said they live.
+-- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; place: the
+-- column state or city.
+-- Result: bucket (one of the edges), label ('Unknown' if not said), value (distinct people, each by the first
+-- registration in the bucket); what is 0 is left out.
+SELECT bucket, if(first = '', 'Unknown', first) AS label, count() AS value
+FROM
+(
+    SELECT
+        roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+        user_id,
+        argMin({place:Identifier}, (event_timestamp, UUIDToNum(event_id))) AS first
+    FROM daily_user_metrics
+    WHERE event_type = 'user.registered'
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    GROUP BY bucket, user_id
+)
+GROUP BY bucket, label

@@ -1,0 +1,52 @@
+"""Drivers, against the same numbers computed the slow and obvious way."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from openride_analytics.schema.queries import DriverSort
+from openride_analytics.stats.drivers import drivers
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.drives import EVENTS, FIRST, LAST, ZONES, ask, ranges
+from tests.support.drives_reference import Reference, cents
+
+LIMIT = 1000
+
+
+def distribution(rows: list[dict[str, Any]]) -> dict[str, str | None]:
+    earned = sorted(Decimal(row["total_earnings"]) for row in rows)
+    levels = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
+    return {
+        **{name: cents(earned[int(q * len(earned))]) if earned else None for name, q in levels.items()},
+        "mean": cents(sum(earned, Decimal(0)) / len(earned)) if earned else None,
+    }
+
+
+@pytest.mark.parametrize("sort", DriverSort)
+@pytest.mark.parametrize("zone", ZONES)
+async def test_drivers_of_a_range(drives: ClickHouse, zone: str, sort: DriverSort) -> None:
+    for question in ranges(zone):
+        answer = msgspec.to_builtins(await drivers(drives, question, sort=sort, limit=LIMIT))
+        rows = Reference.of(EVENTS, question.period).drivers(sort)
+        assert answer["drivers"] == rows
+        assert answer["total_drivers"] == len(rows)
+        assert answer["earnings_distribution"] == distribution(rows)
+
+
+async def test_a_limit_leaves_drivers_out_and_the_distribution_as_it_is(drives: ClickHouse) -> None:
+    question = ask(FIRST, LAST, "UTC")
+    every = await drivers(drives, question, sort=DriverSort.TRIPS, limit=LIMIT)
+    few = await drivers(drives, question, sort=DriverSort.TRIPS, limit=3)
+    assert few == msgspec.structs.replace(every, drivers=every.drivers[:3])
+
+
+async def test_the_answer_says_what_it_is_about(drives: ClickHouse) -> None:
+    answer = await drivers(drives, ask(FIRST, LAST, "Asia/Kathmandu"), sort=DriverSort.TRIPS, limit=1)
+    assert (answer.date_range, answer.timezone) == (f"{FIRST} to {LAST}", "Asia/Kathmandu")
+
+
+async def test_before_merges_repeated_events_are_there_twice(drives: ClickHouse) -> None:
+    found = await drives.select("SELECT count() > uniqExact(event_id) AS twice FROM daily_trip_metrics")
+    assert found.one()["twice"] == drives.database.endswith("as_stored")
