@@ -20,6 +20,7 @@ Asking: TypeAlias = Request[Any, Any, Any]
 
 MAX_AGE_SECONDS: Final = 60  # what is over may still change by what comes late, and no caller hears of that
 
+_RANGE: Final = frozenset({"start_date", "end_date", "timezone"})
 _ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,9 +74,8 @@ class Kept:
 
 
 def _options(query: RangeQuery) -> dict[str, object]:
-    """What was asked beside the range."""
-    names = [name for name in query.__struct_fields__ if name not in RangeQuery.__struct_fields__]
-    return {name: getattr(query, name) for name in names}
+    """What was asked beside the range, which a question has understood."""
+    return {name: getattr(query, name) for name in query.__struct_fields__ if name not in _RANGE}
 
 
 def _tag(answer: results.Answer) -> str:

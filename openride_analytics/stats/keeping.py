@@ -44,10 +44,8 @@ class Keeper:
         self._clock = clock
         self._versions: dict[tuple[datetime, datetime], tuple[float, int]] = {}
 
-    async def keeping(
-        self, name: str, question: Question, options: Mapping[str, object] | None = None
-    ) -> Keeping:
-        """`name`: of the resource; `options`: what was asked beside the question, defaults filled in. Raises
+    async def keeping(self, name: str, question: Question, options: Mapping[str, object]) -> Keeping:
+        """`name`: of the resource; `options`: what was asked beside the range, defaults filled in. Raises
         Retryable."""
         period = question.period
         over = period.until <= question.asked_at
@@ -55,9 +53,8 @@ class Keeper:
             "since": period.since,
             "until": period.until,
             "zone": period.zone.key,
-            "series": question.series,
             "currency": question.currency,
-            "options": dict(options or {}),
+            "options": options,
             "stored": await self._version(period.since, period.until) if over else None,
         }
         seconds = self._settings.cache_ttl_reports if over else self._settings.cache_ttl_metrics
