@@ -28,6 +28,7 @@ from openride_analytics.settings import Settings
 from openride_analytics.signals import exit_now, handle_signals
 from openride_analytics.store import migrations
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.limits import RateLimits, rate_limits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.redis import Client as RedisClient
 from openride_analytics.store.redis import connect as connect_redis
@@ -60,6 +61,7 @@ class Resources:
     clickhouse: ClickHouse
     postgres: Postgres
     redis: RedisClient
+    limits: RateLimits
     metrics: Metrics
     clock: Clock
 
@@ -140,7 +142,9 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     stack.push_async_callback(postgres.close)
     cache = connect_redis(settings.redis)
     stack.push_async_callback(cache.aclose)
-    return Resources(settings, clickhouse, postgres, cache, metrics, SystemClock())
+    clock = SystemClock()
+    limits = rate_limits(cache, settings.api.rate_limit_per_minute, clock)
+    return Resources(settings, clickhouse, postgres, cache, limits, metrics, clock)
 
 
 def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Spec]) -> Supervisor:

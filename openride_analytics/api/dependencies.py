@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from openride_analytics.clock import Clock
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
 from openride_analytics.telemetry import Metrics
@@ -28,6 +29,9 @@ class Resources(Protocol):
 
     @property
     def redis(self) -> Pings: ...
+
+    @property
+    def limits(self) -> RateLimits: ...
 
     @property
     def metrics(self) -> Metrics: ...

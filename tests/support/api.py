@@ -12,6 +12,7 @@ from openride_analytics import settings as tree
 from openride_analytics.api import Api, Health, HttpServer, PartitionStatus
 from openride_analytics.clock import SystemClock
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.limits import RateLimits, rate_limits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
 from openride_analytics.store.redis import connect
@@ -47,6 +48,7 @@ class ApiResources:
     clickhouse: ClickHouse
     postgres: Postgres
     redis: Pings
+    limits: RateLimits
     metrics: Metrics
     clock: SteadyClock
 
@@ -87,7 +89,9 @@ async def resources(environ: dict[str, str], *, now: float | None = None) -> Asy
     await clickhouse.open()
     await postgres.open()
     try:
-        yield ApiResources(settings, clickhouse, postgres, redis, Metrics(), SteadyClock(now))
+        clock = SteadyClock(now)
+        limits = rate_limits(redis, settings.api.rate_limit_per_minute, clock)
+        yield ApiResources(settings, clickhouse, postgres, redis, limits, Metrics(), clock)
     finally:
         await clickhouse.close()
         await postgres.close()
