@@ -27,8 +27,9 @@ from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.settings import Settings
 from openride_analytics.signals import exit_now, handle_signals
 from openride_analytics.store import migrations
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.store.limits import RateLimits, rate_limits
+from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.redis import Client as RedisClient
 from openride_analytics.store.redis import connect as connect_redis
@@ -143,7 +144,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     cache = connect_redis(settings.redis)
     stack.push_async_callback(cache.aclose)
     clock = SystemClock()
-    limits = rate_limits(cache, settings.api.rate_limit_per_minute, clock)
+    limits = RateLimits(cache, Breaker("redis", clock), settings.api.rate_limit_per_minute)
     return Resources(settings, clickhouse, postgres, cache, limits, metrics, clock)
 
 

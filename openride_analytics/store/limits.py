@@ -11,7 +11,6 @@ from typing import Any, Final, cast
 
 from redis.exceptions import RedisError
 
-from openride_analytics.clock import Clock
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import Client
 
@@ -36,7 +35,10 @@ return {used, left}
 
 
 class RateLimits:
-    """At most `per_minute` requests of each client in a minute; 0: no limit."""
+    """At most `per_minute` requests of each client in a minute; 0: no limit.
+
+    `breaker` is that of all who use this Redis: a request that has waited for one of them must not wait for another.
+    """
 
     def __init__(self, client: Client, breaker: Breaker, per_minute: int) -> None:
         self._client = client
@@ -60,11 +62,6 @@ class RateLimits:
         """Requests in this window, this one among them, and milliseconds until it ends."""
         used, left = await cast("Any", self._client).eval(_COUNT, 1, key_of(client), WINDOW_MS)
         return int(used), int(left)
-
-
-def rate_limits(client: Client, per_minute: int, clock: Clock) -> RateLimits:
-    """With a breaker of their own."""
-    return RateLimits(client, Breaker("redis", clock), per_minute)
 
 
 def key_of(client: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from openride_analytics.settings import load
 from openride_analytics.store import breaker
-from openride_analytics.store.limits import WINDOW_MS, RateLimits, key_of, rate_limits
+from openride_analytics.store.limits import WINDOW_MS, RateLimits, key_of
 from openride_analytics.store.redis import connect
 from tests.support.api import Served, SteadyClock, resources, serving
 from tests.support.eventually import poll
@@ -44,7 +44,7 @@ async def limits(redis_url: str, per_minute: int) -> AsyncIterator[RateLimits]:
     """The limits alone."""
     client = connect(load({"REDIS_URL": redis_url}).redis)
     try:
-        yield rate_limits(client, per_minute, SteadyClock())
+        yield RateLimits(client, breaker.Breaker("redis", SteadyClock()), per_minute)
     finally:
         await client.aclose()
 

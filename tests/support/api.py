@@ -11,8 +11,9 @@ import httpx
 from openride_analytics import settings as tree
 from openride_analytics.api import Api, Health, HttpServer, PartitionStatus
 from openride_analytics.clock import SystemClock
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.store.limits import RateLimits, rate_limits
+from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
 from openride_analytics.store.redis import connect
@@ -90,7 +91,7 @@ async def resources(environ: dict[str, str], *, now: float | None = None) -> Asy
     await postgres.open()
     try:
         clock = SteadyClock(now)
-        limits = rate_limits(redis, settings.api.rate_limit_per_minute, clock)
+        limits = RateLimits(redis, Breaker("redis", clock), settings.api.rate_limit_per_minute)
         yield ApiResources(settings, clickhouse, postgres, redis, limits, Metrics(), clock)
     finally:
         await clickhouse.close()
