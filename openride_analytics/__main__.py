@@ -22,6 +22,7 @@ COMMANDS = (
     ("replay", "send events from files to Kafka"),
     ("dlq", "list, show or replay dead letters"),
     ("audit", "compare what Kafka was given with what ClickHouse holds"),
+    ("token", "mint an access token"),
     ("check", "show every setting and the state of every dependency"),
 )
 

@@ -28,7 +28,9 @@ from openride_analytics.settings import Settings
 from openride_analytics.signals import exit_now, handle_signals
 from openride_analytics.store import migrations
 from openride_analytics.store.answers import Answers
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.redis import Client as RedisClient
 from openride_analytics.store.redis import connect as connect_redis
@@ -62,6 +64,7 @@ class Resources:
     postgres: Postgres
     redis: RedisClient
     answers: Answers
+    limits: RateLimits
     metrics: Metrics
     clock: Clock
 
@@ -143,8 +146,10 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     cache = connect_redis(settings.redis)
     stack.push_async_callback(cache.aclose)
     clock = SystemClock()
-    answers = Answers(cache, metrics=metrics, clock=clock)
-    return Resources(settings, clickhouse, postgres, cache, answers, metrics, clock)
+    breaker = Breaker("redis", clock)
+    answers = Answers(cache, breaker, metrics=metrics)
+    limits = RateLimits(cache, breaker, settings.api.rate_limit_per_minute)
+    return Resources(settings, clickhouse, postgres, cache, answers, limits, metrics, clock)
 
 
 def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Spec]) -> Supervisor:

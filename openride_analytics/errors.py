@@ -49,7 +49,7 @@ class Invalid(OpenRideError):  # noqa: N818
 
 
 class Retryable(OpenRideError):  # noqa: N818
-    """`dependency` (clickhouse, kafka, redis, postgres, smtp) failed; the same call may succeed later."""
+    """`dependency` (clickhouse, kafka, redis, postgres, smtp, jwks) failed; the same call may succeed later."""
 
     def __init__(self, dependency: str, problem: str) -> None:
         super().__init__(f"{dependency}: {problem}")

@@ -7,6 +7,7 @@ from openride_analytics.clock import Clock
 from openride_analytics.settings import Settings
 from openride_analytics.store.answers import Answers
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
 from openride_analytics.telemetry import Metrics
@@ -32,6 +33,9 @@ class Resources(Protocol):
 
     @property
     def answers(self) -> Answers: ...
+
+    @property
+    def limits(self) -> RateLimits: ...
 
     @property
     def metrics(self) -> Metrics: ...

@@ -11,11 +11,13 @@ from typing import Final, cast
 from uuid import uuid4
 
 import msgspec
+from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPResponseStartEvent
 
 from openride_analytics.api.caller import answered_while_listening
+from openride_analytics.api.cors import readable_by
 from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem
 from openride_analytics.clock import Clock
 from openride_analytics.telemetry import Metrics
@@ -30,6 +32,7 @@ _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),  # as an image or script of another page; not CORS
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
@@ -38,8 +41,11 @@ _HEADERS: Final = (
 class Envelope:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, clock: Clock, cors: CORSConfig | None = None
+    ) -> None:
         self._app = app
+        self._cors = cors
         self._metrics = metrics
         self._clock = clock
 
@@ -52,7 +58,7 @@ class Envelope:
         state = {**(scope.get("state") or {}), "request_id": request_id}
         # A copy: the server below still knows that a HEAD is to have no body.
         inner = cast("HTTPScope", {**scope, "method": "GET" if asked == "HEAD" else asked, "state": state})
-        reply = _Reply(send, request_id)
+        reply = _Reply(send, request_id, [*readable_by(self._cors, scope["headers"])])
         begun = self._clock.monotonic()
         try:
             await self._answer(inner, receive, reply)
@@ -94,9 +100,10 @@ class Envelope:
 class _Reply:
     """The way out: adds the headers that every response has, and remembers the status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, readable: list[tuple[bytes, bytes]]) -> None:
         self._send = send
         self._request_id = request_id
+        self._readable = readable  # to a page of another origin
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -108,7 +115,11 @@ class _Reply:
     async def problem(self, said: Problem) -> None:
         """Answer without the application."""
         body = msgspec.json.encode(msgspec.structs.replace(said, request_id=self._request_id))
-        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            *self._readable,
+        ]
         await self.send({"type": "http.response.start", "status": said.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -1,5 +1,6 @@
 """What must hold between variables. Each rule takes the values decoded so far and yields what is wrong."""
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +11,7 @@ Values = Mapping[str, object]  # by variable name; one whose text was wrong is a
 
 _SASL = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
 _SSL = ("KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE", "KAFKA_SSL_PASSWORD")
+_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, 3.2: as long as the hash
 _TOPICS = tuple(
     f"KAFKA_TOPIC_{n}" for n in ("USER", "BOOKING", "PAYMENT", "TRIP", "ROUTE", "LOCATION", "DLQ")
 )
@@ -97,5 +99,32 @@ def _crash_point(values: Values) -> Iterator[Invalid]:
 
 
 def _access_control(values: Values) -> Iterator[Invalid]:
-    if values.get("AUTH_ENABLED"):
-        yield Invalid("AUTH_ENABLED", "access control is not part of this version yet", "false")
+    enabled, env = values.get("AUTH_ENABLED"), values.get("APP_ENV")
+    if enabled is False and env == "production":
+        problem = "it is off, and APP_ENV=production does not start without access control"
+        yield Invalid("AUTH_ENABLED", problem, "true")
+    elif enabled is False and env is not None and "HOST" in values and not _is_loopback(str(values["HOST"])):
+        problem = f"{values['HOST']} can be reached from outside, and without AUTH_ENABLED anybody may ask"
+        yield Invalid("HOST", problem, "127.0.0.1, ::1 or localhost; or AUTH_ENABLED=true with it")
+    if enabled:
+        yield from _keys(values)
+
+
+def _keys(values: Values) -> Iterator[Invalid]:
+    algorithm, secret = values.get("JWT_ALGORITHM"), values.get("JWT_SECRET_KEY")
+    if not isinstance(algorithm, str):
+        return
+    needed = "JWT_SECRET_KEY" if algorithm in _SECRET_BYTES else "JWT_JWKS_URL"
+    if needed in values and values[needed] is None:
+        yield Invalid(needed, f"it is missing, and JWT_ALGORITHM={algorithm} needs it")
+    least = _SECRET_BYTES.get(algorithm, 0)
+    if isinstance(secret, Secret) and len(secret.reveal().encode()) < least:
+        problem = f"it is shorter than {least} bytes, and JWT_ALGORITHM={algorithm} needs as many"
+        yield Invalid("JWT_SECRET_KEY", problem)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

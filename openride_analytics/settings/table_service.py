@@ -183,7 +183,7 @@ API = (
         "api.rate_limit_per_minute",
         integer(0, 10_000_000),
         "0",
-        "Requests a client may make; 0: no limit",
+        "Requests a caller may make, at all replicas together; 0: no limit",
     ),
 )
 
@@ -239,7 +239,7 @@ AUTH = (
         "auth.enabled",
         boolean(),
         "false",
-        "Ask callers for a token; not part of this version yet",
+        "Ask callers for a token; without it production does not start, and others only on loopback",
     ),
     Variable("JWT_SECRET_KEY", "auth.jwt_secret_key", secret(32), None, "Key of HS* signatures"),
     Variable(
@@ -247,14 +247,20 @@ AUTH = (
         "auth.jwt_algorithm",
         choice("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"),
         "HS256",
-        "The one algorithm accepted",
+        "The one algorithm accepted; HS* with JWT_SECRET_KEY, the others with JWT_JWKS_URL",
     ),
     Variable(
         "JWT_JWKS_URL", "auth.jwt_jwks_url", url("http", "https"), None, "Where public keys are published"
     ),
     Variable("JWT_ISSUER", "auth.jwt_issuer", text(), None, "Issuer a token must have"),
     Variable("JWT_AUDIENCE", "auth.jwt_audience", text(), None, "Audience a token must have"),
-    Variable("JWT_ROLE_CLAIM", "auth.jwt_role_claim", text(), "role", "Claim that holds the caller's role"),
+    Variable(
+        "JWT_ROLE_CLAIM",
+        "auth.jwt_role_claim",
+        text(),
+        "role",
+        "Claim that holds the role: viewer, analyst or admin",
+    ),
 )
 
 OTEL = (

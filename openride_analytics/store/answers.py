@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 from redis.exceptions import RedisError
 
-from openride_analytics.clock import Clock
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import Client
 from openride_analytics.telemetry import Metrics
 
@@ -22,8 +22,8 @@ from openride_analytics.telemetry import Metrics
 CLAIM_MS: Final = 3_000
 # How often those who wait for it look whether it is there.
 LOOK_SECONDS: Final = 0.03
-# How long Redis is left alone after it failed.
-REST_SECONDS: Final = 5.0
+# Of each command, connecting included.
+DEADLINE_SECONDS: Final = 0.2
 
 _DIGEST_BYTES: Final = 16
 
@@ -54,12 +54,12 @@ class _Flight:
 class Answers:
     """The one cache of answers."""
 
-    def __init__(self, client: Client, *, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, client: Client, breaker: Breaker, *, metrics: Metrics) -> None:
+        """`breaker` is that of all who use this Redis."""
         self._client: Any = client
+        self._breaker = breaker
         self.metrics = metrics
-        self._clock = clock
         self._flights: dict[str, _Flight] = {}
-        self._resting_until = 0.0
 
     async def get(
         self, question: str, seconds: int, make: Callable[[], Awaitable[Answer]]
@@ -91,7 +91,7 @@ class Answers:
         token = uuid4().hex
         found = await self._look_or_claim(key, token)
         while found is False:
-            await self._clock.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             found = await self._look_or_claim(key, token)
         if isinstance(found, Answer):
             return found, True
@@ -113,14 +113,17 @@ class Answers:
 
     async def _call(self, *command: object) -> Any:
         """What Redis answers; None while it cannot."""
-        if self._clock.monotonic() < self._resting_until:
+        if not self._breaker.may_try():
             return None
         try:
-            return await self._client.execute_command(*command)
-        except (RedisError, OSError, TimeoutError):
-            self._resting_until = self._clock.monotonic() + REST_SECONDS
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                answer = await self._client.execute_command(*command)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._breaker.failed(error)
             self.metrics.cache_failures_total.inc()
             return None
+        self._breaker.succeeded()
+        return answer
 
 
 def key_of(question: str) -> str:

@@ -12,6 +12,7 @@ from openride_analytics import settings as tree
 from openride_analytics.clock import SystemClock
 from openride_analytics.settings import Secret
 from openride_analytics.store.answers import Answer, Answers, key_of
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import connect
 from openride_analytics.telemetry import Metrics
 from tests.support.proxy import Fault, Proxy
@@ -48,7 +49,7 @@ async def answers(url: str) -> AsyncIterator[Answers]:
         tree.Redis(url=Secret(url), cluster=False, cache_ttl_metrics=300, cache_ttl_reports=3600)
     )
     try:
-        yield Answers(client, metrics=Metrics(), clock=SystemClock())
+        yield Answers(client, Breaker("redis", SystemClock()), metrics=Metrics())
     finally:
         await client.aclose()
 

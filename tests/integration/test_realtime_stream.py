@@ -1,6 +1,7 @@
 """Following what is going on now, through HTTP."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from openride_analytics.schema.results import RealtimeMetrics
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served, leading_to, resources, serving
 from tests.support.proxy import Fault, Proxy
+from tests.support.tokens import SECRET_ENVIRON, bearer, signed
 
 pytestmark = pytest.mark.clickhouse
 
@@ -64,6 +66,16 @@ async def test_a_stream_ends_when_the_server_stops(api: Served) -> None:
         async with asyncio.timeout(3):
             await api.stop()
         assert [event async for event in events] == []
+
+
+async def test_a_stream_ends_with_the_token_it_was_asked_with(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    token = signed(exp=int(time.time()) - 5)  # so little that it is still taken
+    async with resources(leading_to(shared_settings) | SECRET_ENVIRON) as given, serving(given) as api:
+        api.client.headers.update(bearer(token))
+        async with following(api) as events:
+            assert [name async for name, _ in events] == ["metrics"]
 
 
 async def test_while_clickhouse_is_away_a_stream_says_so_and_goes_on_after_that(

@@ -12,7 +12,9 @@ from openride_analytics import settings as tree
 from openride_analytics.api import Api, Health, HttpServer, PartitionStatus
 from openride_analytics.clock import SystemClock
 from openride_analytics.store.answers import Answers
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
 from openride_analytics.store.redis import connect
@@ -49,6 +51,7 @@ class ApiResources:
     postgres: Postgres
     redis: Pings
     answers: Answers
+    limits: RateLimits
     metrics: Metrics
     clock: SteadyClock
 
@@ -90,8 +93,10 @@ async def resources(environ: dict[str, str], *, now: float | None = None) -> Asy
     await postgres.open()
     try:
         metrics, clock = Metrics(), SteadyClock(now)
-        answers = Answers(redis, metrics=metrics, clock=clock)
-        yield ApiResources(settings, clickhouse, postgres, redis, answers, metrics, clock)
+        breaker = Breaker("redis", clock)
+        answers = Answers(redis, breaker, metrics=metrics)
+        limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
+        yield ApiResources(settings, clickhouse, postgres, redis, answers, limits, metrics, clock)
     finally:
         await clickhouse.close()
         await postgres.close()

@@ -1,5 +1,6 @@
 """Settings: what is taken, what is refused and in which words."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from openride_analytics.settings import (
 )
 
 README = Path(__file__).parents[2] / "README.md"
+GUARDED = {"AUTH_ENABLED": "true", "JWT_SECRET_KEY": "k" * 32}
 
 
 def errors(environ: Mapping[str, str]) -> list[str]:
@@ -118,9 +120,9 @@ def test_empty_variable_counts_as_unset(text: str) -> None:
     [
         ({"APP_ENV": "development"}, "127.0.0.1"),
         ({"APP_ENV": "test"}, "127.0.0.1"),
-        ({"APP_ENV": "staging"}, "0.0.0.0"),
-        ({"APP_ENV": "production"}, "0.0.0.0"),
-        ({"APP_ENV": "production", "HOST": "10.0.0.1"}, "10.0.0.1"),
+        ({"APP_ENV": "staging", **GUARDED}, "0.0.0.0"),
+        ({"APP_ENV": "production", **GUARDED}, "0.0.0.0"),
+        ({"APP_ENV": "production", "HOST": "10.0.0.1", **GUARDED}, "10.0.0.1"),
     ],
 )
 def test_host_follows_the_environment(environ: dict[str, str], expected: str) -> None:
@@ -166,12 +168,6 @@ def test_https_port_of_clickhouse() -> None:
     assert errors({"CLICKHOUSE_PORT": "8443"}) == [
         "CLICKHOUSE_PORT: 8443 is the HTTP port; this service speaks the native protocol, port 9440; "
         "allowed: 1 to 65535"
-    ]
-
-
-def test_access_control_is_refused() -> None:
-    assert errors({"AUTH_ENABLED": "true"}) == [
-        "AUTH_ENABLED: access control is not part of this version yet; allowed: false"
     ]
 
 
@@ -337,8 +333,48 @@ def test_mail_user_without_password() -> None:
 
 
 def test_no_crash_points_in_production() -> None:
-    assert errors({"APP_ENV": "production", "CRASH_AT": "inserted"}) == [
+    assert errors({"APP_ENV": "production", "CRASH_AT": "inserted", **GUARDED}) == [
         "CRASH_AT: it is set, and APP_ENV=production has no crash points; allowed: unset"
+    ]
+
+
+def test_production_does_not_start_without_access_control() -> None:
+    assert errors({"APP_ENV": "production"}) == [
+        "AUTH_ENABLED: it is off, and APP_ENV=production does not start without access control; allowed: true"
+    ]
+
+
+@pytest.mark.parametrize(
+    "environ", [{"HOST": "0.0.0.0"}, {"HOST": "::"}, {"HOST": "db.internal"}, {"APP_ENV": "staging"}]
+)
+def test_open_to_everybody_only_on_loopback(environ: dict[str, str]) -> None:
+    (line,) = errors(environ)
+    assert re.fullmatch(r"HOST: \S+ can be reached from outside, .+ anybody may ask; allowed: .+", line)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_needs_no_access_control(host: str) -> None:
+    assert value({"HOST": host}, "app.host") == host
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "missing"),
+    [
+        ("HS256", "JWT_SECRET_KEY"),
+        ("HS512", "JWT_SECRET_KEY"),
+        ("RS256", "JWT_JWKS_URL"),
+        ("EdDSA", "JWT_JWKS_URL"),
+    ],
+)
+def test_access_control_needs_what_its_algorithm_needs(algorithm: str, missing: str) -> None:
+    assert errors({"AUTH_ENABLED": "true", "JWT_ALGORITHM": algorithm}) == [
+        f"{missing}: it is missing, and JWT_ALGORITHM={algorithm} needs it"
+    ]
+
+
+def test_a_secret_is_as_long_as_its_algorithm_asks() -> None:
+    assert errors({**GUARDED, "JWT_ALGORITHM": "HS512"}) == [
+        "JWT_SECRET_KEY: it is shorter than 64 bytes, and JWT_ALGORITHM=HS512 needs as many"
     ]
 
 

@@ -19,7 +19,12 @@ class Alive(msgspec.Struct, frozen=True):
 def health(api: Api) -> list[ControllerRouterHandler]:
     """The routes of health and metrics."""
 
-    @get(["/health", "/health/ready"], summary="Can it do its work? 503 if not", tags=["service"])
+    @get(
+        ["/health", "/health/ready"],
+        summary="Can it do its work? 503 if not",
+        tags=["service"],
+        security=[{}],
+    )
     async def ready() -> Response[Report]:
         report = await api.health.report()
         return Response(report, status_code=503 if report.status is SystemHealth.CRITICAL else 200)
@@ -28,12 +33,20 @@ def health(api: Api) -> list[ControllerRouterHandler]:
         "/health/live",
         summary="Does the process turn? Asks nobody else",
         tags=["service"],
+        security=[{}],
         sync_to_thread=False,
     )
     def live() -> Alive:
         return Alive()
 
-    @get("/metrics", summary="Prometheus", tags=["service"], media_type=MediaType.TEXT, sync_to_thread=False)
+    @get(
+        "/metrics",
+        summary="Prometheus",
+        tags=["service"],
+        security=[{}],
+        media_type=MediaType.TEXT,
+        sync_to_thread=False,
+    )
     def metrics() -> Response[bytes]:
         return Response(
             render(api.resources.metrics.registry),

@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Final
+from math import inf
+from typing import Any, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import Request, Router, get
 from litestar.di import NamedDependency
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.types import ControllerRouterHandler
 
+from openride_analytics.access import Caller
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.health import Check
 from openride_analytics.api.parameters import asks, documented
@@ -45,11 +48,14 @@ def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterH
         operation_class=documentation,
         responses=PROBLEMS,
     )
-    async def get_stream(asked: NamedDependency[RangeQuery]) -> ServerSentEvent:
+    async def get_stream(
+        asked: NamedDependency[RangeQuery], request: Request[Caller, Any, Any]
+    ) -> ServerSentEvent:
         feed.understand(asked)
         first = await feed.latest()  # what cannot be answered now is an error, not a stream
         return ServerSentEvent(
-            _events(feed, first, stopping), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            _events(feed, first, stopping, until=request.user.expires or inf),
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     return [
@@ -97,10 +103,11 @@ class _Feed:
 
 
 async def _events(
-    feed: _Feed, first: RealtimeMetrics, stopping: asyncio.Event
+    feed: _Feed, first: RealtimeMetrics, stopping: asyncio.Event, *, until: float
 ) -> AsyncIterator[ServerSentEventMessage]:
+    """No longer than until the caller's token expires, by the clock that it was checked by."""
     yield _message("metrics", first)
-    while not await wait(stopping, EVERY_SECONDS):
+    while not await wait(stopping, EVERY_SECONDS) and time.time() < until:
         try:
             yield _message("metrics", await feed.latest())
         except Retryable as error:

@@ -40,7 +40,7 @@ def root(api: Api) -> list[ControllerRouterHandler]:
         _ALWAYS | (_FULL if api.full else {}),
     )
 
-    @get("/", summary="Name, version, links", tags=["service"], sync_to_thread=False)
+    @get("/", summary="Name, version, links", tags=["service"], security=[{}], sync_to_thread=False)
     def service() -> Service:
         return found
 
