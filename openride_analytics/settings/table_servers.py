@@ -174,7 +174,7 @@ KAFKA = (
         "KAFKA_SESSION_TIMEOUT_MS",
         "kafka.session_timeout_ms",
         integer(1_000, 300_000),
-        "15000",
+        "10000",
         "After such a silence the group gives a member's partitions to the others",
     ),
 )

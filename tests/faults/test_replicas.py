@@ -26,7 +26,7 @@ pytestmark = [
 
 PARTITIONS = 18  # of the six topics together
 RATE = 5_000 if SCALE == 1 else 800  # events a second
-SESSION_SECONDS = lasting(15, least=3)
+SESSION_SECONDS = lasting(10, least=3)
 STALL_SECONDS = 30.0  # what is promised of a partition that loses its owner
 SEED = 20
 
