@@ -195,7 +195,8 @@ class Topic:
         if tripped:
             await self._commit()
         for number, limit in tripped.items():
-            self.partitions[number].halt(limit)
+            if self.partitions[number].state is not State.HALTED:
+                self.partitions[number].halt(limit)
 
     async def _announce(self, batch: Batch) -> None:
         """Write the intent, then do as it says."""
