@@ -14,12 +14,11 @@ _ALWAYS = {
     "ready": "/health/ready",
     "prometheus": "/metrics",
 }
+_METRICS = ("users", "bookings", "payments", "trips", "drivers", "routes", "realtime")
+_ANALYTICS = ("funnel", "cohort", "retention", "geographic", "trends")
 _FULL = {
-    "bookings": "/v1/metrics/bookings",
-    "realtime": "/v1/metrics/realtime",
-    "funnel": "/v1/analytics/funnel",
-    "cohort": "/v1/analytics/cohort",
-    "retention": "/v1/analytics/retention",
+    **{name: f"/v1/metrics/{name}" for name in _METRICS},
+    **{name: f"/v1/analytics/{name}" for name in _ANALYTICS},
     "openapi": "/schema/openapi.json",
 }
 
