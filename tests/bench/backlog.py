@@ -38,6 +38,7 @@ async def store_backlog(site: Servers, total: int, run: int) -> Backlog:
     environ = site.environ(f"bench_backlog_{run}", topics="backlog")
     async with warehouse(environ) as (_, client):
         before, begun, early, first, memory = site.cpu(), time.monotonic(), 0, 0.0, 0
+        at_first: list[Any] = []
         async with running("serve", "--roles", "ingest", environ=environ, log=site.folder / "log") as service:
             while True:
                 stored = int((await client.select("SELECT count() AS n FROM events_raw")).one()["n"])
@@ -45,7 +46,7 @@ async def store_backlog(site: Servers, total: int, run: int) -> Backlog:
                     stored = int((await client.select(TYPED)).one()["n"])
                 now = time.monotonic() - begun
                 if stored and not early:
-                    early, first = stored, now
+                    early, first, at_first = stored, now, await metrics(environ)
                 memory = max(memory, psutil.Process(service.pid).memory_info().rss)
                 if stored >= total:
                     break
@@ -65,7 +66,7 @@ async def store_backlog(site: Servers, total: int, run: int) -> Backlog:
             service.send(signal.SIGTERM)
             await service.ended()
         say(f"ingest: backlog of {total:,} in {now:.1f} s")
-        return Backlog(first, now, early, cpu, loop_lag(said), memory)
+        return Backlog(first, now, early, cpu, loop_lag(said, at_first), memory)
 
 
 def figures_of(best: Backlog, total: int) -> list[Figure]:
