@@ -17,6 +17,7 @@ from openride_analytics.supervisor import Child, Restart, Spec, until_stopping
 from openride_analytics.telemetry import configure_logging
 
 HISTORY_DAYS = 7
+KEPT_SECONDS = "2"  # whoever simulates rides wants to see them in the numbers
 PATHS = ("/v1/metrics/bookings", "/v1/metrics/realtime", "/health/ready", "/metrics")
 
 
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _run(args: argparse.Namespace, topics: dict[str, int]) -> int:
     async with Stack(args.data_dir, topics=topics) as stack:
-        overrides = stack.env() | ({"PORT": str(args.port)} if args.port is not None else {})
+        overrides = stack.env() | {"CACHE_TTL_METRICS": KEPT_SECONDS}
+        overrides |= {"PORT": str(args.port)} if args.port is not None else {}
         settings = load(overrides=overrides)
         extra = [Spec(_Watch(stack), Restart.TEMPORARY)]
         if not args.no_simulate:
