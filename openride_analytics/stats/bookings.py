@@ -4,11 +4,11 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
-from openride_analytics.schema.queries import Granularity
 from openride_analytics.schema.results import BookingMetrics, BookingPoint
 from openride_analytics.stats.numbers import mean_money, money, rate
-from openride_analytics.stats.periods import Period, buckets, local
+from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
+from openride_analytics.stats.series import Row, series
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -17,8 +17,8 @@ async def bookings(clickhouse: ClickHouse, question: Question) -> BookingMetrics
     """Bookings in the question's range. Raises Retryable."""
     period = question.period
     totals = await _totals(clickhouse, period)
-    series = await _series(clickhouse, period, question.series) if question.series else None
-    return _shape(question, totals, series)
+    points = await series(clickhouse, question, "metrics/bookings_series", _point, empty=_EMPTY)
+    return _shape(question, totals, points)
 
 
 async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
@@ -28,22 +28,7 @@ async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
     return block.one()
 
 
-async def _series(clickhouse: ClickHouse, period: Period, granularity: Granularity) -> list[BookingPoint]:
-    starts = buckets(period, granularity)
-    edges = [int(start.timestamp()) for start in starts]
-    block = await clickhouse.select(
-        statement("metrics/bookings_series"),
-        {"since": period.since, "until": period.until, "edges": edges},
-        name="metrics/bookings_series",
-    )
-    found = {row["bucket"]: row for row in block.dicts()}
-    return [
-        _point(local(start, period.zone), found.get(edge, _EMPTY))
-        for start, edge in zip(starts, edges, strict=True)
-    ]
-
-
-_EMPTY: dict[str, Any] = {
+_EMPTY: Row = {
     "created": 0,
     "confirmed": 0,
     "cancelled": 0,
@@ -52,7 +37,7 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def _point(timestamp: str, row: dict[str, Any]) -> BookingPoint:
+def _point(timestamp: str, row: Row) -> BookingPoint:
     return BookingPoint(
         timestamp=timestamp,
         bookings_created=row["created"],
@@ -63,7 +48,7 @@ def _point(timestamp: str, row: dict[str, Any]) -> BookingPoint:
     )
 
 
-def _shape(question: Question, row: dict[str, Any], series: list[BookingPoint] | None) -> BookingMetrics:
+def _shape(question: Question, row: dict[str, Any], points: list[BookingPoint] | None) -> BookingMetrics:
     by = {"RIDER": row["by_rider"], "DRIVER": row["by_driver"], "SYSTEM": row["by_system"]}
     return BookingMetrics(
         date_range=question.period.label,
@@ -79,5 +64,5 @@ def _shape(question: Question, row: dict[str, Any], series: list[BookingPoint] |
         avg_booking_value=mean_money(row["total_value"], row["confirmed"]),
         total_booking_value=money(row["total_value"]),
         cancellations_by={actor: count for actor, count in by.items() if count},
-        time_series=series,
+        time_series=points,
     )

@@ -7,11 +7,11 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any, Final
 
-from openride_analytics.schema.queries import Granularity
 from openride_analytics.schema.results import FailureReason, MethodMetrics, PaymentMetrics, PaymentPoint
 from openride_analytics.stats.numbers import mean, money, rate
-from openride_analytics.stats.periods import Period, buckets, local
+from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
+from openride_analytics.stats.series import Row, series
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -36,8 +36,10 @@ async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics
     """Payments in the question's range; revenue in its currency. Raises Retryable."""
     period, currency = question.period, question.currency
     totals = await _totals(clickhouse, period, currency)
-    series = await _series(clickhouse, period, currency, question.series) if question.series else None
-    return _shape(question, totals, series)
+    points = await series(
+        clickhouse, question, "metrics/payments_series", _point, empty=_EMPTY, currency=currency
+    )
+    return _shape(question, totals, points)
 
 
 async def _totals(clickhouse: ClickHouse, period: Period, currency: str) -> dict[str, Any]:
@@ -49,27 +51,10 @@ async def _totals(clickhouse: ClickHouse, period: Period, currency: str) -> dict
     return block.one()
 
 
-async def _series(
-    clickhouse: ClickHouse, period: Period, currency: str, granularity: Granularity
-) -> list[PaymentPoint]:
-    starts = buckets(period, granularity)
-    edges = [int(start.timestamp()) for start in starts]
-    block = await clickhouse.select(
-        statement("metrics/payments_series"),
-        {"since": period.since, "until": period.until, "edges": edges, "currency": currency},
-        name="metrics/payments_series",
-    )
-    found = {row["bucket"]: row for row in block.dicts()}
-    return [
-        _point(local(start, period.zone), found.get(edge, _EMPTY))
-        for start, edge in zip(starts, edges, strict=True)
-    ]
+_EMPTY: Row = {"initiated": 0, "success": 0, "failed": 0, "refunded": 0, "revenue": Decimal(0)}
 
 
-_EMPTY: dict[str, Any] = {"initiated": 0, "success": 0, "failed": 0, "refunded": 0, "revenue": Decimal(0)}
-
-
-def _point(timestamp: str, row: dict[str, Any]) -> PaymentPoint:
+def _point(timestamp: str, row: Row) -> PaymentPoint:
     return PaymentPoint(
         timestamp=timestamp,
         payments_initiated=row["initiated"],
@@ -80,7 +65,7 @@ def _point(timestamp: str, row: dict[str, Any]) -> PaymentPoint:
     )
 
 
-def _shape(question: Question, row: dict[str, Any], series: list[PaymentPoint] | None) -> PaymentMetrics:
+def _shape(question: Question, row: dict[str, Any], points: list[PaymentPoint] | None) -> PaymentMetrics:
     groups = _groups(row)
     by_currency = _revenue_by_currency(groups)
     revenue = by_currency.get(question.currency, Decimal(0))
@@ -103,7 +88,7 @@ def _shape(question: Question, row: dict[str, Any], series: list[PaymentPoint] |
         by_method=_by_method(groups, question.currency),
         revenue_by_currency={name: money(amount) for name, amount in by_currency.items()},
         failure_reasons=_failure_reasons(groups),
-        time_series=series,
+        time_series=points,
     )
 
 

@@ -4,11 +4,11 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
-from openride_analytics.schema.queries import Granularity
 from openride_analytics.schema.results import TripMetrics, TripPoint
 from openride_analytics.stats.numbers import mean, money, rate
-from openride_analytics.stats.periods import Period, buckets, local
+from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
+from openride_analytics.stats.series import Row, series
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -17,8 +17,8 @@ async def trips(clickhouse: ClickHouse, question: Question) -> TripMetrics:
     """Trips in the question's range. Raises Retryable."""
     period = question.period
     totals = await _totals(clickhouse, period)
-    series = await _series(clickhouse, period, question.series) if question.series else None
-    return _shape(question, totals, series)
+    points = await series(clickhouse, question, "metrics/trips_series", _point, empty=_EMPTY)
+    return _shape(question, totals, points)
 
 
 async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
@@ -28,25 +28,10 @@ async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
     return block.one()
 
 
-async def _series(clickhouse: ClickHouse, period: Period, granularity: Granularity) -> list[TripPoint]:
-    starts = buckets(period, granularity)
-    edges = [int(start.timestamp()) for start in starts]
-    block = await clickhouse.select(
-        statement("metrics/trips_series"),
-        {"since": period.since, "until": period.until, "edges": edges},
-        name="metrics/trips_series",
-    )
-    found = {row["bucket"]: row for row in block.dicts()}
-    return [
-        _point(local(start, period.zone), found.get(edge, _EMPTY))
-        for start, edge in zip(starts, edges, strict=True)
-    ]
+_EMPTY: Row = {"started": 0, "completed": 0, "cancelled": 0, "earnings": Decimal(0)}
 
 
-_EMPTY: dict[str, Any] = {"started": 0, "completed": 0, "cancelled": 0, "earnings": Decimal(0)}
-
-
-def _point(timestamp: str, row: dict[str, Any]) -> TripPoint:
+def _point(timestamp: str, row: Row) -> TripPoint:
     return TripPoint(
         timestamp=timestamp,
         trips_started=row["started"],
@@ -56,7 +41,7 @@ def _point(timestamp: str, row: dict[str, Any]) -> TripPoint:
     )
 
 
-def _shape(question: Question, row: dict[str, Any], series: list[TripPoint] | None) -> TripMetrics:
+def _shape(question: Question, row: dict[str, Any], points: list[TripPoint] | None) -> TripMetrics:
     return TripMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
@@ -71,5 +56,5 @@ def _shape(question: Question, row: dict[str, Any], series: list[TripPoint] | No
         total_driver_earnings=money(row["earnings"]),
         total_platform_commission=money(row["commission"]),
         active_drivers=row["active_drivers"],
-        time_series=series,
+        time_series=points,
     )

@@ -3,11 +3,11 @@
 from datetime import UTC
 from typing import Any, Final
 
-from openride_analytics.schema.queries import Granularity
 from openride_analytics.schema.results import UserMetrics, UserPoint
 from openride_analytics.stats.numbers import rate
-from openride_analytics.stats.periods import Period, buckets, last_days, local
+from openride_analytics.stats.periods import Period, last_days
 from openride_analytics.stats.questions import Question
+from openride_analytics.stats.series import Row, series
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -19,8 +19,8 @@ async def users(clickhouse: ClickHouse, question: Question) -> UserMetrics:
     """People in the question's range. Raises Retryable."""
     period = question.period
     totals = await _totals(clickhouse, period)
-    series = await _series(clickhouse, period, question.series) if question.series else None
-    return _shape(question, totals, series)
+    points = await series(clickhouse, question, "metrics/users_series", _point, empty=_EMPTY)
+    return _shape(question, totals, points)
 
 
 async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
@@ -38,25 +38,10 @@ async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
     return block.one()
 
 
-async def _series(clickhouse: ClickHouse, period: Period, granularity: Granularity) -> list[UserPoint]:
-    starts = buckets(period, granularity)
-    edges = [int(start.timestamp()) for start in starts]
-    block = await clickhouse.select(
-        statement("metrics/users_series"),
-        {"since": period.since, "until": period.until, "edges": edges},
-        name="metrics/users_series",
-    )
-    found = {row["bucket"]: row for row in block.dicts()}
-    return [
-        _point(local(start, period.zone), found.get(edge, _EMPTY))
-        for start, edge in zip(starts, edges, strict=True)
-    ]
+_EMPTY: Row = {"new_registrations": 0, "active_users": 0}
 
 
-_EMPTY: dict[str, Any] = {"new_registrations": 0, "active_users": 0}
-
-
-def _point(timestamp: str, row: dict[str, Any]) -> UserPoint:
+def _point(timestamp: str, row: Row) -> UserPoint:
     return UserPoint(
         timestamp=timestamp,
         new_registrations=row["new_registrations"],
@@ -64,7 +49,7 @@ def _point(timestamp: str, row: dict[str, Any]) -> UserPoint:
     )
 
 
-def _shape(question: Question, row: dict[str, Any], series: list[UserPoint] | None) -> UserMetrics:
+def _shape(question: Question, row: dict[str, Any], points: list[UserPoint] | None) -> UserMetrics:
     return UserMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
@@ -77,5 +62,5 @@ def _shape(question: Question, row: dict[str, Any], series: list[UserPoint] | No
         total_users=row["total_users"],
         kyc_completion_rate=rate(row["verified"], row["drivers"]),
         driver_activation_rate=rate(row["on_road"], row["drivers"]),
-        time_series=series,
+        time_series=points,
     )
