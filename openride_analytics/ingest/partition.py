@@ -15,7 +15,7 @@ from openride_analytics.settings import Ingest
 
 log = logging.getLogger("openride.ingest")
 
-# What a record takes in memory beside its value until it is stored (measured).
+# What a record takes in memory beside its value until it is stored: 270 bytes itself (measured), its key and headers.
 RECORD_OVERHEAD = 400
 
 
