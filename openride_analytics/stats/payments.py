@@ -93,8 +93,8 @@ def _shape(question: Question, row: dict[str, Any], points: list[PaymentPoint] |
 
 
 def _groups(row: dict[str, Any]) -> list[_Group]:
-    names = ("event_types", "methods", "currencies", "error_codes", "counts", "amounts")
-    return [_Group(*values) for values in zip(*(row[name] for name in names), strict=True)]
+    found = zip(row["terms_of"], row["counts"], row["amounts"], strict=True)
+    return [_Group(*terms.split(" ", 3), count, amount) for terms, count, amount in found]
 
 
 def _revenue_by_currency(groups: Sequence[_Group]) -> dict[str, Decimal]:

@@ -1,6 +1,5 @@
 """Routes: which are booked most in a range, what they bring and how full they are."""
 
-from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 from uuid import UUID
@@ -31,24 +30,10 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
 
 
 async def _found(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[dict[str, Any]]:
-    # How full a route is takes many more rows than how often it is booked: it is asked only of those shown, unless
-    # it is what decides that.
-    within = {"since": period.since, "until": period.until}
-    if sort is RouteSort.OCCUPANCY:
-        return await _described(clickhouse, within, [], limit)
     block = await clickhouse.select(
-        statement("metrics/top_routes"), {**within, "sort": sort, "limit": limit}, name="metrics/top_routes"
-    )
-    top: list[UUID] = block.columns[0] if block.rows else []
-    rows = {row["route_id"]: row for row in await _described(clickhouse, within, top, limit)} if top else {}
-    return [rows[route_id] for route_id in top if route_id in rows]
-
-
-async def _described(
-    clickhouse: ClickHouse, within: Mapping[str, object], ids: list[UUID], limit: int
-) -> list[dict[str, Any]]:
-    block = await clickhouse.select(
-        statement("metrics/routes"), {**within, "routes": ids, "limit": limit}, name="metrics/routes"
+        statement("metrics/routes"),
+        {"since": period.since, "until": period.until, "sort": sort, "limit": limit},
+        name="metrics/routes",
     )
     return block.dicts()
 

@@ -81,24 +81,26 @@ def leading_to(settings: tree.Settings) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def resources(environ: dict[str, str], *, now: float | None = None) -> AsyncIterator[ApiResources]:
+async def resources(
+    environ: dict[str, str], *, now: float | None = None, clickhouse: type[ClickHouse] = ClickHouse
+) -> AsyncIterator[ApiResources]:
     """Clients of whatever `environ` leads to; else of servers that are away."""
     settings = tree.load(NOBODY | environ)
-    clickhouse, postgres, redis = (
-        ClickHouse(settings.clickhouse),
+    warehouse, postgres, redis = (
+        clickhouse(settings.clickhouse),
         Postgres(settings.postgres),
         connect(settings.redis),
     )
-    await clickhouse.open()
+    await warehouse.open()
     await postgres.open()
     try:
         metrics, clock = Metrics(), SteadyClock(now)
         breaker = Breaker("redis", clock)
         answers = Answers(redis, breaker, metrics=metrics)
         limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
-        yield ApiResources(settings, clickhouse, postgres, redis, answers, limits, metrics, clock)
+        yield ApiResources(settings, warehouse, postgres, redis, answers, limits, metrics, clock)
     finally:
-        await clickhouse.close()
+        await warehouse.close()
         await postgres.close()
         await redis.aclose()
 

@@ -51,4 +51,4 @@ FROM
 )
 GROUP BY cohort, later
 ORDER BY cohort, later
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -138,4 +138,4 @@ FROM
 )
 GROUP BY GROUPING SETS ((step), (value, step))
 ORDER BY together DESC, value, step
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

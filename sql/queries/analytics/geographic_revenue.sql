@@ -2,6 +2,21 @@
 -- Parameters: since, until (half-open); currency: others are left out.
 -- Result: state, city ('Unknown' if no such booking or route is known), value (of payments by their first success
 -- in the range). A payment's route is that of its booking's first creation; a route's origin that of its latest.
+-- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
+-- `unclear`: to do so for all would cost many times as much.
+WITH
+(
+    SELECT groupArray(id)
+    FROM
+    (
+        SELECT payment_id AS id
+        FROM daily_payment_metrics
+        WHERE event_type = 'payment.success'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY id
+        HAVING count() > 1
+    )
+) AS unclear
 SELECT
     if(route.state = '', 'Unknown', route.state) AS state,
     if(route.city = '', 'Unknown', route.city) AS city,
@@ -11,31 +26,25 @@ FROM
     SELECT booking.route_id AS route_id, sum(amount) AS amount
     FROM
     (
-        SELECT first.2 AS booking_id, sum(first.1) AS amount
+        SELECT booking_id, amount
+        FROM daily_payment_metrics
+        WHERE event_type = 'payment.success' AND currency = {currency:String}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND payment_id NOT IN (SELECT arrayJoin(unclear))
+        UNION ALL
+        SELECT first.1, first.2
         FROM
         (
-            SELECT payment_id, argMin((amount, booking_id, currency), (event_timestamp, UUIDToNum(event_id))) AS first
+            SELECT argMin((booking_id, amount, currency), (event_timestamp, UUIDToNum(event_id))) AS first
             FROM daily_payment_metrics
             WHERE event_type = 'payment.success'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                AND payment_id IN (SELECT arrayJoin(unclear))
             GROUP BY payment_id
         )
         WHERE first.3 = {currency:String}
-        GROUP BY booking_id
     ) AS paid
-    LEFT JOIN
-    (
-        SELECT booking_id, argMinMerge(pickup).1 AS route_id
-        FROM agg_geographic_metrics
-        WHERE booking_id IN
-        (
-            SELECT booking_id
-            FROM daily_payment_metrics
-            WHERE event_type = 'payment.success' AND currency = {currency:String}
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        )
-        GROUP BY booking_id
-    ) AS booking ON booking.booking_id = paid.booking_id
+    LEFT JOIN (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking USING (booking_id)
     GROUP BY route_id
 ) AS counted
 LEFT JOIN
@@ -49,4 +58,4 @@ LEFT JOIN
     GROUP BY route_id
 ) AS route USING (route_id)
 GROUP BY state, city
-SETTINGS distributed_product_mode = 'global', join_use_nulls = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, optimize_functions_to_subcolumns = 0, join_use_nulls = 0

@@ -3,6 +3,21 @@
 -- Result: hex (the cell's index as text; 'Unknown' if no such booking is known), lat, lon (its center, or NULL),
 -- value (distinct trips, each by the booking of its first completion in the range). The pickup is that of the
 -- booking's first creation, at any time.
+-- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
+-- `unclear`: to do so for all would cost many times as much.
+WITH
+(
+    SELECT groupArray(id)
+    FROM
+    (
+        SELECT trip_id AS id
+        FROM daily_trip_metrics
+        WHERE event_type = 'trip.completed'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY id
+        HAVING count() > 1
+    )
+) AS unclear
 SELECT
     if(found, h3ToString(cell), 'Unknown') AS hex,
     if(found, h3ToGeo(cell).1, NULL) AS lat,
@@ -10,40 +25,28 @@ SELECT
     value
 FROM
 (
-    SELECT
-        booking.found = 1 AS found,
-        geoToH3(booking.pickup.2, booking.pickup.3, {resolution:UInt8}) AS cell,
-        sum(entity_value) AS value
+    SELECT known = 1 AS found, geoToH3(latitude, longitude, {resolution:UInt8}) AS cell, count() AS value
     FROM
     (
-        SELECT first AS booking_id, count() AS entity_value
-        FROM
-        (
-            SELECT trip_id, argMin(booking_id, (event_timestamp, UUIDToNum(event_id))) AS first
-            FROM daily_trip_metrics
-            WHERE event_type = 'trip.completed'
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            GROUP BY trip_id
-        )
-        GROUP BY booking_id
-    ) AS counted
+        SELECT booking_id
+        FROM daily_trip_metrics
+        WHERE event_type = 'trip.completed'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND trip_id NOT IN (SELECT arrayJoin(unclear))
+        UNION ALL
+        SELECT argMin(booking_id, (event_timestamp, UUIDToNum(event_id))) AS booking_id
+        FROM daily_trip_metrics
+        WHERE event_type = 'trip.completed'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND trip_id IN (SELECT arrayJoin(unclear))
+        GROUP BY trip_id
+    ) AS driven
     LEFT JOIN
     (
-        SELECT booking_id, argMinMerge(pickup) AS pickup, 1 AS found
-        FROM agg_geographic_metrics
-        WHERE booking_id IN
-        (
-            SELECT booking_id
-            FROM daily_trip_metrics
-            WHERE event_type = 'trip.completed'
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        )
-        GROUP BY booking_id
-    ) AS booking ON booking.booking_id = counted.booking_id
+        SELECT booking_id, tupleElement(first, 'lat') AS latitude, tupleElement(first, 'lon') AS longitude, 1 AS known
+        FROM agg_geographic_metrics FINAL
+    ) AS booking USING (booking_id)
     GROUP BY found, cell
 )
-SETTINGS
-    distributed_product_mode = 'global',
-    join_use_nulls = 0,
-    geotoh3_argument_order = 'lat_lon',
-    h3togeo_lon_lat_result_order = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, optimize_functions_to_subcolumns = 0, join_use_nulls = 0,
+    geotoh3_argument_order = 'lat_lon', h3togeo_lon_lat_result_order = 0

@@ -64,4 +64,4 @@ FROM
             AND ({role:String} = '' OR role = {role:String})
     )
 )
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -5,22 +5,42 @@
 -- Result: bucket (one of the edges), label ('Unknown' for a route that nobody created), value (distinct entities,
 -- each by the route of its first such event in the bucket); what is 0 is left out. A route's origin is that of its
 -- latest creation, whenever it was.
-SELECT bucket, if(route.place = '', 'Unknown', route.place) AS label, sum(entities) AS value
-FROM
+-- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
+-- `unclear`: to do so for all would cost many times as much.
+WITH
 (
-    SELECT bucket, route_id, count() AS entities
+    SELECT groupArray(id)
     FROM
     (
-        SELECT
-            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
-            {entity:Identifier},
-            argMin(route_id, (event_timestamp, UUIDToNum(event_id))) AS route_id
+        SELECT {entity:Identifier} AS id
         FROM {table:Identifier}
         WHERE event_type = {event_type:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY id
+        HAVING count() > 1
+    )
+) AS unclear
+SELECT bucket, if(route.place = '', 'Unknown', route.place) AS label, sum(entities) AS value
+FROM
+(
+    SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, route_id, count() AS entities
+    FROM {table:Identifier}
+    WHERE event_type = {event_type:String}
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        AND {entity:Identifier} NOT IN (SELECT arrayJoin(unclear))
+    GROUP BY bucket, route_id
+    UNION ALL
+    SELECT bucket, first AS route_id, count() AS entities
+    FROM
+    (
+        SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, argMin(route_id, (event_timestamp, UUIDToNum(event_id))) AS first
+        FROM {table:Identifier}
+        WHERE event_type = {event_type:String}
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND {entity:Identifier} IN (SELECT arrayJoin(unclear))
         GROUP BY bucket, {entity:Identifier}
     )
-    GROUP BY bucket, route_id
+    GROUP BY bucket, first
 ) AS counted
 LEFT JOIN
 (
@@ -30,4 +50,4 @@ LEFT JOIN
     GROUP BY route_id
 ) AS route USING (route_id)
 GROUP BY bucket, label
-SETTINGS distributed_product_mode = 'global', join_use_nulls = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0

@@ -7,9 +7,23 @@
 --   percentiles     10, 25, 50, 75, 90, 99 % of what each earned: the element at index floor(q * n), as quantilesExact
 --                   takes it; zeros if there are no drivers
 --   drivers         Array(Tuple(driver_id, trips, earnings, distance_km, active_days, on_time)), at most {limit}
--- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text).
+-- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text). It is
+-- looked for only of the unclear, those completed more than once: to do so for all would cost many times as much.
 -- Distances are added up in the order of the trips, and compared as they are shown: a sum of floats depends on the
 -- order.
+WITH
+(
+    SELECT groupArray(trip_id)
+    FROM
+    (
+        SELECT trip_id
+        FROM daily_trip_metrics
+        WHERE event_type = 'trip.completed'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY trip_id
+        HAVING count() > 1
+    )
+) AS unclear
 SELECT
     count() AS total_drivers,
     sum(earnings) AS earned,
@@ -26,28 +40,39 @@ SELECT
 FROM
 (
     SELECT
-        first.1 AS driver_id,
+        driver_id,
         count() AS trips,
-        sum(first.2) AS earnings,
-        arrayFold(
-            (sum, trip) -> sum + trip.2,
-            arraySort(groupArray((at, first.3))),
-            toFloat64(0)) AS distance_km,
-        uniqExact(first.5) AS active_days,
-        countIf(first.4) AS on_time
+        sum(earning) AS earnings,
+        arraySum(arraySort((distance, at) -> at, groupArray(distance), groupArray(at))) AS distance_km,
+        uniqExact(roundDown(toUnixTimestamp(at), {days:Array(UInt32)})) AS active_days,
+        countIf(punctual) AS on_time
     FROM
     (
         SELECT
-            trip_id,
-            argMin(
-                (driver_id, driver_earnings, distance_km, on_time,
-                    roundDown(toUnixTimestamp(event_timestamp), {days:Array(UInt32)})),
-                (event_timestamp, UUIDToNum(event_id))) AS first,
-            min((event_timestamp, UUIDToNum(event_id))) AS at
+            driver_id,
+            event_timestamp AS at,
+            driver_earnings AS earning,
+            distance_km AS distance,
+            on_time AS punctual
         FROM daily_trip_metrics
         WHERE event_type = 'trip.completed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY trip_id
+            AND trip_id NOT IN (SELECT arrayJoin(unclear))
+        UNION ALL
+        SELECT first.1, first.2, first.3, first.4, first.5
+        FROM
+        (
+            SELECT
+                argMin(
+                    (driver_id, event_timestamp, driver_earnings, distance_km, on_time),
+                    (event_timestamp, UUIDToNum(event_id))) AS first
+            FROM daily_trip_metrics
+            WHERE event_type = 'trip.completed'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                AND trip_id IN (SELECT arrayJoin(unclear))
+            GROUP BY trip_id
+        )
     )
     GROUP BY driver_id
 )
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

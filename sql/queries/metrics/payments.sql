@@ -8,129 +8,108 @@
 --   timed, times, percentiles   of the first successes in the range, in any currency: how many; the sum of their
 --                       processing times in ms, as text since it may pass 64 bits; the elements at floor(0.5 n) and
 --                       floor(0.95 n) of those times, sorted
---   event_types, methods, currencies, error_codes, counts, amounts   as long as each other: of the first
---                       payment.initiated, success and failed of each payment in the range, how many had these four,
---                       and their amounts
--- One pass (`found`) tells how many payments there are and which of them need a second look: those `open`, that did not
--- succeed in the range but may have outside it; and those with an event more than once, whose first (least
--- (event_timestamp, event id as text)) must be found. The rest have one row each: to take the first of every payment
--- would cost many times as much. Of refunds, which are few, the pass reads all there ever were (bit 4; in range bit 3).
--- Shares are of one reading, so that a rate cannot pass 100 while events arrive.
+--   terms_of, counts, amounts   as long as each other: of the first payment.initiated, success and failed of each
+--                       payment in the range, how many had these terms ('type method currency error_code'), and their
+--                       amounts
+-- `sure` tells what became of each payment, and which are unclear: those that had some event more than once. All events
+-- of the others are counted together; of the unclear the first is looked for, the least (event_timestamp, event id as
+-- text): to do so for all would cost many times as much. A share and what it is a share of
+-- are of one reading, so that a rate cannot pass 100 while events arrive.
 WITH
-(
-    SELECT
-        countIf(bitTest(steps, 0)) AS initiated,
-        countIf(bitTest(steps, 1)) AS success,
-        countIf(bitTest(steps, 2)) AS failed,
-        countIf(bitTest(steps, 3)) AS refunded,
-        countIf(bitTest(steps, 0) AND bitTest(steps, 1)) AS paid,
-        countIf(bitTest(steps, 1) AND bitTest(steps, 4)) AS returned,
-        groupArrayIf(payment_id, bitTest(steps, 0) AND NOT bitTest(steps, 1)) AS open,
-        groupArrayIf(payment_id, events > bitCount(bitAnd(steps, 7))) AS repeated
-    FROM
     (
         SELECT
-            payment_id,
-            groupBitOr(multiIf(
-                event_type = 'payment.initiated', 1,
-                event_type = 'payment.success', 2,
-                event_type = 'payment.failed', 4,
-                event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}, 24,
-                16)) AS steps,
-            countIf(event_type != 'payment.refunded') AS events
-        FROM daily_payment_metrics
-        WHERE (event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')})
-            OR event_type = 'payment.refunded'
-        GROUP BY payment_id
-    )
-) AS found
+            countIf(is_new) AS initiated,
+            countIf(is_new AND bitTest(seen, 1)) AS paid,
+            countIf(is_paid) AS success,
+            countIf(is_paid AND bitTest(seen, 3)) AS returned,
+            groupArrayIf(payment_id, NOT clear) AS unclear,
+            groupArrayIf(seen, NOT clear) AS unclear_seen
+        FROM
+        (
+            SELECT
+                payment_id,
+                seen,
+                events = bitCount(bitAnd(seen, 7)) AS clear,
+                clear AND initiated >= {since:DateTime64(3, 'UTC')} AND initiated < {until:DateTime64(3, 'UTC')} AS is_new,
+                clear AND succeeded >= {since:DateTime64(3, 'UTC')} AND succeeded < {until:DateTime64(3, 'UTC')} AS is_paid
+            FROM agg_payments FINAL
+        )
+    ) AS sure,
+    (
+        SELECT (uniqExact(payment_id), sum(refund))
+        FROM
+        (
+            SELECT payment_id, if(any(currency) = {currency:String}, any(refund_amount), 0) AS refund
+            FROM daily_payment_metrics
+            WHERE event_type = 'payment.refunded'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            GROUP BY payment_id, event_id
+        )
+    ) AS of_refunds
 SELECT
-    found.initiated AS initiated,
-    found.success AS success,
-    found.failed AS failed,
-    found.refunded AS refunded,
-    found.paid + late.paid AS paid,
-    found.returned AS returned,
-    refunds,
-    timed,
-    times,
-    percentiles,
-    event_types,
-    methods,
-    currencies,
-    error_codes,
-    counts,
-    amounts
+    sure.initiated + sumIf(again, startsWith(terms, 'payment.initiated ')) AS initiated,
+    sure.success + sumIf(again, startsWith(terms, 'payment.success ')) AS success,
+    sumIf(payments, startsWith(terms, 'payment.failed ')) AS failed,
+    of_refunds.1 AS refunded,
+    sure.paid + sum(again_paid) AS paid,
+    sure.returned + sum(again_returned) AS returned,
+    of_refunds.2 AS refunds,
+    sumIf(payments, startsWith(terms, 'payment.success ')) AS timed,
+    toString(sumIf(spent, startsWith(terms, 'payment.success '))) AS times,
+    quantilesExactArrayIf(0.5, 0.95)(took, startsWith(terms, 'payment.success ')) AS percentiles,
+    groupArray(terms) AS terms_of,
+    groupArray(payments) AS counts,
+    groupArray(paid_amount) AS amounts
 FROM
 (
     SELECT
-        sumIf(entities, event_type = 'payment.success') AS timed,
-        toString(sum(spent)) AS times,
-        quantilesExactMerge(0.5, 0.95)(sorted) AS percentiles,
-        groupArray(toString(event_type)) AS event_types,
-        groupArray(toString(payment_method)) AS methods,
-        groupArray(toString(currency)) AS currencies,
-        groupArray(toString(error_code)) AS error_codes,
-        groupArray(entities) AS counts,
-        groupArray(paid_amount) AS amounts
+        toString(terms) AS terms,
+        sum(payments) AS payments,
+        sum(paid_amount) AS paid_amount,
+        sum(spent) AS spent,
+        groupArrayArray(took) AS took,
+        sum(again) AS again,
+        sum(again_paid) AS again_paid,
+        sum(again_returned) AS again_returned
     FROM
     (
         SELECT
-            event_type,
-            payment_method,
-            currency,
-            error_code,
-            count() AS entities,
+            terms,
+            count() AS payments,
             sum(amount) AS paid_amount,
-            sumIf(toInt128(processing_time_ms), event_type = 'payment.success') AS spent,
-            quantilesExactStateIf(0.5, 0.95)(processing_time_ms, event_type = 'payment.success') AS sorted
+            sum(toInt128(processing_time_ms)) AS spent,
+            groupArray(processing_time_ms) AS took,
+            0 AS again,
+            0 AS again_paid,
+            0 AS again_returned
+        FROM daily_payment_metrics
+        WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND payment_id NOT IN (SELECT arrayJoin(sure.unclear))
+        GROUP BY terms
+        UNION ALL
+        SELECT
+            first.1 AS terms,
+            1,
+            first.2,
+            first.3,
+            [first.3],
+            1,
+            event_type = 'payment.initiated' AND bitTest(ever, 1),
+            event_type = 'payment.success' AND bitTest(ever, 3)
         FROM
         (
-            SELECT event_type, payment_method, currency, error_code, amount, processing_time_ms
+            SELECT
+                event_type,
+                argMin((terms, amount, processing_time_ms), (event_timestamp, UUIDToNum(event_id))) AS first,
+                transform(payment_id, sure.unclear, sure.unclear_seen, toUInt8(0)) AS ever
             FROM daily_payment_metrics
             WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND payment_id NOT IN found.repeated
-            UNION ALL
-            SELECT event_type, first.1, first.2, first.3, first.4, first.5
-            FROM
-            (
-                SELECT
-                    event_type,
-                    payment_id,
-                    argMin(
-                        (payment_method, currency, error_code, amount, processing_time_ms),
-                        (event_timestamp, UUIDToNum(event_id))) AS first
-                FROM daily_payment_metrics
-                WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
-                    AND event_timestamp >= {since:DateTime64(3, 'UTC')}
-                    AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                    AND payment_id IN found.repeated
-                GROUP BY event_type, payment_id
-            )
+                AND payment_id IN (SELECT arrayJoin(sure.unclear))
+            GROUP BY event_type, payment_id
         )
-        GROUP BY event_type, payment_method, currency, error_code
     )
-) AS values_of_first
-CROSS JOIN
-(
-    SELECT uniqExact(payment_id) AS paid
-    FROM daily_payment_metrics
-    WHERE event_type = 'payment.success'
-        AND (event_timestamp < {since:DateTime64(3, 'UTC')} OR event_timestamp >= {until:DateTime64(3, 'UTC')})
-        AND payment_id IN found.open
-) AS late
-CROSS JOIN
-(
-    SELECT sum(refund) AS refunds
-    FROM
-    (
-        SELECT event_id, any(refund_amount) AS refund
-        FROM daily_payment_metrics
-        WHERE event_type = 'payment.refunded' AND currency = {currency:String}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY event_id
-    )
-) AS sent_back
-SETTINGS distributed_product_mode = 'global'
+    GROUP BY terms
+)
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

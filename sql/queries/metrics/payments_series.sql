@@ -37,7 +37,7 @@ FROM
     FROM daily_payment_metrics
     WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND payment_id NOT IN repeated
+        AND payment_id NOT IN (SELECT arrayJoin(repeated))
     UNION ALL
     SELECT bucket, event_type, first.1, first.2
     FROM
@@ -50,10 +50,10 @@ FROM
         FROM daily_payment_metrics
         WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND payment_id IN repeated
+            AND payment_id IN (SELECT arrayJoin(repeated))
         GROUP BY bucket, event_type, payment_id
     )
 )
 GROUP BY bucket
 ORDER BY bucket
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

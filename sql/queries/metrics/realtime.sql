@@ -89,4 +89,4 @@ CROSS JOIN
     FROM hourly_realtime_metrics
     WHERE minute > moment - INTERVAL 7 DAY AND minute <= moment
 ) AS latest
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

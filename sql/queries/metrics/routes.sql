@@ -1,7 +1,7 @@
 -- Routes with bookings confirmed in a range: what they brought, how full they were, and what they are.
--- Parameters: since, until (half-open); routes: the ids asked about, none for all of them; limit.
--- Result: a row for each that has such bookings, the fullest first, then those without occupancy, equal ones by id as
--- text, at most {limit}:
+-- Parameters: since, until (half-open); sort: bookings | revenue | occupancy, the most first, equal ones by id as text;
+-- limit.
+-- Result: a row for each that has such bookings, in that order, at most {limit}:
 --   route_id
 --   bookings, revenue            bookings by their first confirmation in the range, and its price
 --   booked_driver                the driver whom these confirmations name; the least as text, should they differ
@@ -12,15 +12,33 @@
 --   origin_city, destination_city  as of its latest creation; '' if there is none
 --   seats                        [seats_total] by its latest change; [] if there is none
 -- Seats are held by bookings ever confirmed and never cancelled. A booking's route, departure and seats are those of
--- its first creation, at any time; the seats in all are those last stated at or before the departure.
-WITH empty({routes:Array(UUID)}) AS every
+-- its first creation, at any time; the seats in all are those last stated at or before the departure. The first of
+-- several confirmations (the least (event_timestamp, event id as text)) is looked for only where there are several, of
+-- the `unclear`: to do so for all would cost many times as much. A part of `first` read as a column of its own would not
+-- be merged by FINAL: hence the last setting.
+WITH
+(
+    SELECT groupArray(booking_id)
+    FROM
+    (
+        SELECT booking_id
+        FROM daily_booking_metrics
+        WHERE event_type = 'booking.confirmed'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        GROUP BY booking_id
+        HAVING count() > 1
+    )
+) AS unclear
 SELECT
     confirmed.route_id AS route_id,
     bookings,
     revenue,
     booked_driver,
-    occupancy.departures AS departures,
-    occupancy.filled AS filled,
+    arrayMap(
+        left -> (left.2, arrayLast(change -> change.1 <= left.1, route.changes).3),
+        departed.all_departures) AS held_of,
+    toUInt64(countEqual(arrayMap(pair -> pair.2 > 0, held_of), 1)) AS departures,
+    arraySum(arrayMap(pair -> if(pair.2 > 0, intDiv(840 * pair.1, greatest(pair.2, 1)), 0), held_of)) AS filled,
     route.route_name AS route_name,
     route.driver_id AS driver_id,
     route.origin_city AS origin_city,
@@ -28,26 +46,31 @@ SELECT
     arraySlice(arrayMap(change -> change.3, route.changes), -1) AS seats
 FROM
 (
-    SELECT first.1 AS route_id, count() AS bookings, sum(first.2) AS revenue, argMin(first.3, UUIDToNum(first.3)) AS booked_driver
+    SELECT
+        route_id,
+        sum(confirmations) AS bookings,
+        sum(price) AS revenue,
+        argMin(driver_id, UUIDToNum(driver_id)) AS booked_driver
     FROM
     (
-        SELECT
-            booking_id,
-            argMin((route_id, total_price, driver_id), (event_timestamp, UUIDToNum(event_id))) AS first
+        SELECT route_id, driver_id, count() AS confirmations, sum(total_price) AS price
         FROM daily_booking_metrics
         WHERE event_type = 'booking.confirmed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND (every OR booking_id IN
-            (
-                SELECT booking_id
-                FROM daily_booking_metrics
-                WHERE NOT every AND route_id IN {routes:Array(UUID)} AND event_type = 'booking.confirmed'
-                    AND event_timestamp >= {since:DateTime64(3, 'UTC')}
-                    AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            ))
-        GROUP BY booking_id
+            AND booking_id NOT IN (SELECT arrayJoin(unclear))
+        GROUP BY route_id, driver_id
+        UNION ALL
+        SELECT first.1, first.2, 1, first.3
+        FROM
+        (
+            SELECT argMin((route_id, driver_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
+            FROM daily_booking_metrics
+            WHERE event_type = 'booking.confirmed'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                AND booking_id IN (SELECT arrayJoin(unclear))
+            GROUP BY booking_id
+        )
     )
-    WHERE every OR first.1 IN {routes:Array(UUID)}
     GROUP BY route_id
 ) AS confirmed
 LEFT JOIN
@@ -61,66 +84,30 @@ LEFT JOIN
             AS destination_city,
         arraySort(groupArrayIf((event_timestamp, UUIDToNum(event_id), seats_total), seats_total > 0)) AS changes
     FROM route_history
-    WHERE every OR route_id IN {routes:Array(UUID)}
     GROUP BY route_id
 ) AS route ON route.route_id = confirmed.route_id
 LEFT JOIN
 (
-    SELECT
-        route_id,
-        countIf(seats_total > 0) AS departures,
-        sumIf(intDiv(840 * held, greatest(seats_total, 1)), seats_total > 0) AS filled
+    SELECT route_id, groupArray((leaves, held)) AS all_departures
     FROM
     (
         SELECT
-            departure.route_id AS route_id,
-            departure.held AS held,
-            arrayLast(change -> change.1 <= departure.leaves, history.changes).3 AS seats_total
-        FROM
-        (
-            SELECT
-                first.1 AS route_id,
-                first.2 AS leaves,
-                sumIf(toUInt64(first.3), confirmed = 1 AND cancelled = 0) AS held
-            FROM
-            (
-                SELECT
-                    booking_id,
-                    argMinIf(
-                        (route_id, scheduled_departure, seats_booked),
-                        (event_timestamp, UUIDToNum(event_id)),
-                        event_type = 'booking.created') AS first,
-                    max(event_type = 'booking.confirmed') AS confirmed,
-                    max(event_type = 'booking.cancelled') AS cancelled
-                FROM daily_booking_metrics
-                WHERE event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled')
-                    AND booking_id IN
-                    (
-                        SELECT booking_id
-                        FROM daily_booking_metrics
-                        WHERE event_type = 'booking.created'
-                            AND (every OR route_id IN {routes:Array(UUID)})
-                            AND scheduled_departure >= {since:DateTime64(3, 'UTC')}
-                            AND scheduled_departure < {until:DateTime64(3, 'UTC')}
-                    )
-                GROUP BY booking_id
-            )
-            WHERE leaves >= {since:DateTime64(3, 'UTC')} AND leaves < {until:DateTime64(3, 'UTC')}
-                AND (every OR route_id IN {routes:Array(UUID)})
-            GROUP BY route_id, leaves
-        ) AS departure
-        LEFT JOIN
-        (
-            SELECT
-                route_id,
-                arraySort(groupArray((event_timestamp, UUIDToNum(event_id), seats_total))) AS changes
-            FROM route_history
-            WHERE seats_total > 0 AND (every OR route_id IN {routes:Array(UUID)})
-            GROUP BY route_id
-        ) AS history ON history.route_id = departure.route_id
+            tupleElement(first, 'route_id') AS route_id,
+            tupleElement(first, 'scheduled_departure') AS leaves,
+            sumIf(toUInt64(tupleElement(first, 'seats_booked')), bitTest(seen, 1) AND NOT bitTest(seen, 2)) AS held
+        FROM agg_popular_routes FINAL
+        WHERE bitTest(seen, 0)
+            AND leaves >= {since:DateTime64(3, 'UTC')} AND leaves < {until:DateTime64(3, 'UTC')}
+        GROUP BY route_id, leaves
     )
     GROUP BY route_id
-) AS occupancy ON occupancy.route_id = confirmed.route_id
-ORDER BY departures > 0 DESC, if(departures > 0, filled / departures, 0) DESC, UUIDToNum(route_id)
+) AS departed ON departed.route_id = confirmed.route_id
+ORDER BY
+    if({sort:String} = 'bookings', bookings, 0) DESC,
+    if({sort:String} = 'revenue', revenue, 0) DESC,
+    {sort:String} = 'occupancy' AND departures > 0 DESC,
+    if({sort:String} = 'occupancy' AND departures > 0, filled / departures, 0) DESC,
+    UUIDToNum(route_id)
 LIMIT {limit:UInt32}
-SETTINGS distributed_product_mode = 'global', join_use_nulls = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0,
+    optimize_functions_to_subcolumns = 0

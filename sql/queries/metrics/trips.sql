@@ -3,94 +3,63 @@
 -- Result: one row:
 --   started, completed, cancelled  distinct trips with that event in the range
 --   finished                       of those started in it: how many were ever completed
---   done                           trips of which the next five are, at their first completion in the range
---   minutes, kilometers, on_time, earnings, commission
+--   minutes, kilometers, on_time, earnings, commission   of those completed in it: of their first completion in it
 --   active_drivers                 distinct drivers of the first start and the first completion in it of each trip
--- One pass (`found`) tells how many trips there are and which of them need a second look: those `open` at the range's
--- end, and those with an event more than once, whose first (least (event_timestamp, event id as text)) must be found.
--- The rest have one row each: to take the first of every trip would cost many times as much. The five are counted by
--- `done` and not by `completed`, `finished` from `found`, so that no rate can pass 100 while events arrive.
+-- `sure` tells what became of each trip, and which are unclear: those that had some event more than once. All events of
+-- the others are counted together, as those of `nobody`; of the unclear the first is looked for, the least
+-- (event_timestamp, event id as text): to do so for all would cost many times as much. A share and what it is a share of
+-- are of one reading, so that a rate cannot pass 100 while events arrive.
 WITH
-(
-    SELECT
-        countIf(bitTest(steps, 0)) AS started,
-        countIf(bitTest(steps, 1)) AS completed,
-        countIf(bitTest(steps, 2)) AS cancelled,
-        countIf(bitTest(steps, 0) AND bitTest(steps, 1)) AS finished,
-        groupArrayIf(trip_id, bitTest(steps, 0) AND NOT bitTest(steps, 1)) AS open,
-        groupArrayIf(trip_id, events > bitCount(steps)) AS repeated
-    FROM
+    toUUID('00000000-0000-0000-0000-000000000000') AS nobody,
     (
         SELECT
-            trip_id,
-            groupBitOr(multiIf(event_type = 'trip.started', 1, event_type = 'trip.completed', 2, 4)) AS steps,
-            count() AS events
-        FROM daily_trip_metrics
-        WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY trip_id
-    )
-) AS found
-SELECT
-    found.started AS started,
-    found.completed AS completed,
-    found.cancelled AS cancelled,
-    found.finished + late.finished AS finished,
-    done,
-    minutes,
-    kilometers,
-    on_time,
-    earnings,
-    commission,
-    active_drivers
-FROM
-(
-    SELECT
-        countIf(event_type = 'trip.completed') AS done,
-        sumIf(duration_minutes, event_type = 'trip.completed') AS minutes,
-        sumKahanIf(distance_km, event_type = 'trip.completed') AS kilometers,
-        countIf(event_type = 'trip.completed' AND was_on_time) AS on_time,
-        sumIf(driver_earnings, event_type = 'trip.completed') AS earnings,
-        sumIf(platform_commission, event_type = 'trip.completed') AS commission,
-        uniqExact(driver_id) AS active_drivers
-    FROM
-    (
-        SELECT
-            event_type,
-            driver_id,
-            duration_minutes,
-            distance_km,
-            on_time AS was_on_time,
-            driver_earnings,
-            platform_commission
-        FROM daily_trip_metrics
-        WHERE event_type IN ('trip.started', 'trip.completed')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND trip_id NOT IN found.repeated
-        UNION ALL
-        SELECT event_type, first.1, first.2, first.3, first.4, first.5, first.6
+            countIf(is_new) AS started,
+            countIf(is_new AND bitTest(seen, 1)) AS finished,
+            groupArrayIf(trip_id, NOT clear) AS unclear,
+            groupArrayIf(seen, NOT clear) AS unclear_seen
         FROM
         (
             SELECT
-                event_type,
                 trip_id,
-                argMin(
-                    (driver_id, duration_minutes, distance_km, on_time, driver_earnings, platform_commission),
-                    (event_timestamp, UUIDToNum(event_id))) AS first
-            FROM daily_trip_metrics
-            WHERE event_type IN ('trip.started', 'trip.completed')
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND trip_id IN found.repeated
-            GROUP BY event_type, trip_id
+                seen,
+                events = bitCount(seen) AS clear,
+                clear AND started >= {since:DateTime64(3, 'UTC')} AND started < {until:DateTime64(3, 'UTC')} AS is_new
+            FROM agg_trips FINAL
         )
-    )
-) AS values_of_first
-CROSS JOIN
+    ) AS sure
+SELECT
+    sure.started + countIf(is_start AND NOT plain) AS started,
+    sumIf(trips, is_done) AS completed,
+    sumIf(trips, NOT is_start AND NOT is_done) AS cancelled,
+    sure.finished + countIf(
+        is_start AND NOT plain AND bitTest(transform(trip_id, sure.unclear, sure.unclear_seen, toUInt8(0)), 1)) AS finished,
+    sumIf(if(plain, all_minutes, first.2), is_done) AS minutes,
+    sumKahanIf(if(plain, all_kilometers, first.3), is_done) AS kilometers,
+    sumIf(if(plain, all_on_time, toUInt64(first.4)), is_done) AS on_time,
+    sumIf(if(plain, all_earnings, first.5), is_done) AS earnings,
+    sumIf(if(plain, all_commission, first.6), is_done) AS commission,
+    length(groupUniqArrayArrayIf(if(plain, all_drivers, [first.1]), is_start OR is_done)) AS active_drivers
+FROM
 (
-    SELECT uniqExact(trip_id) AS finished
-    FROM daily_trip_metrics
-    WHERE event_type = 'trip.completed'
-        AND (event_timestamp < {since:DateTime64(3, 'UTC')} OR event_timestamp >= {until:DateTime64(3, 'UTC')})
-        AND trip_id IN found.open
-) AS late
-SETTINGS distributed_product_mode = 'global'
+    SELECT
+        event_type = 'trip.started' AS is_start,
+        event_type = 'trip.completed' AS is_done,
+        if(trip.trip_id IN (SELECT arrayJoin(sure.unclear)), trip.trip_id, nobody) AS trip_id,
+        trip_id = nobody AS plain,
+        if(trip_id = nobody, count(), 1) AS trips,
+        sum(duration_minutes) AS all_minutes,
+        sumKahan(distance_km) AS all_kilometers,
+        countIf(on_time) AS all_on_time,
+        sum(driver_earnings) AS all_earnings,
+        sum(platform_commission) AS all_commission,
+        groupUniqArray(driver_id) AS all_drivers,
+        argMinIf(
+            (driver_id, duration_minutes, distance_km, on_time, driver_earnings, platform_commission),
+            (event_timestamp, UUIDToNum(event_id)),
+            trip_id != nobody) AS first
+    FROM daily_trip_metrics AS trip
+    WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    GROUP BY is_start, is_done, trip_id
+)
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -32,7 +32,7 @@ FROM
     FROM daily_trip_metrics
     WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND trip_id NOT IN repeated
+        AND trip_id NOT IN (SELECT arrayJoin(repeated))
     UNION ALL
     SELECT bucket, event_type, earned
     FROM
@@ -45,10 +45,10 @@ FROM
         FROM daily_trip_metrics
         WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND trip_id IN repeated
+            AND trip_id IN (SELECT arrayJoin(repeated))
         GROUP BY bucket, event_type, trip_id
     )
 )
 GROUP BY bucket
 ORDER BY bucket
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -78,4 +78,4 @@ CROSS JOIN
         GROUP BY user_id
     )
 ) AS people
-SETTINGS distributed_product_mode = 'global'
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
