@@ -19,13 +19,15 @@ IDENTIFIERS: Final = frozenset(
 class Source:
     """A query for buckets of a range; `params` beside `since`, `until` and `edges`.
 
-    `value` is the column to take; `in_currency`: the query wants the currency of revenue, too.
+    `value` is the column to take; `in_currency`: the query wants the currency of revenue, too; `in_all`: it says what
+    each bucket adds to the whole range, too.
     """
 
     query: str
     params: dict[str, str] = field(default_factory=dict)
     value: str = "value"
     in_currency: bool = False
+    in_all: bool = False
 
 
 def source(metric: TrendMetric, group_by: str | None) -> Source:
@@ -54,7 +56,7 @@ _ENTITIES: Final = {
 }
 _PLAIN: Final = {
     **{metric: Source("analytics/trends_counts", params) for metric, params in _ENTITIES.items()},
-    TrendMetric.REVENUE: Source("analytics/trends_revenue", in_currency=True),
+    TrendMetric.REVENUE: Source("analytics/trends_revenue", in_currency=True, in_all=True),
     TrendMetric.ACTIVE_USERS: Source("analytics/trends_active_users"),
 }
 _PLACES: Final = ("state", "city")
@@ -62,7 +64,9 @@ _PLACES: Final = ("state", "city")
 
 def _by_origin(metric: TrendMetric) -> dict[str, Source]:
     return {
-        place: Source("analytics/trends_by_origin", {**_ENTITIES[metric], "place": f"origin_{place}"})
+        place: Source(
+            "analytics/trends_by_origin", {**_ENTITIES[metric], "place": f"origin_{place}"}, in_all=True
+        )
         for place in _PLACES
     }
 
@@ -71,11 +75,15 @@ def _of_payments(value: str, *, in_currency: bool) -> dict[str, Source]:
     every = {} if in_currency else {"currency": ""}
     by_place = {
         place: Source(
-            "analytics/trends_payments_by_origin", {**every, "place": f"origin_{place}"}, value, in_currency
+            "analytics/trends_payments_by_origin",
+            {**every, "place": f"origin_{place}"},
+            value,
+            in_currency,
+            in_all=True,
         )
         for place in _PLACES
     }
-    method = Source("analytics/trends_payments_by_method", every, value, in_currency)
+    method = Source("analytics/trends_payments_by_method", every, value, in_currency, in_all=True)
     return {**by_place, "payment_method": method}
 
 

@@ -59,15 +59,24 @@ async def _found(
     clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, granularity: Granularity
 ) -> _Found:
     starts = buckets(period, granularity)
-    values = await _values(clickhouse, question, chosen, period, starts)
-    # An entity in two buckets counts once in the total, which is therefore not their sum: the range as one bucket.
-    whole = values if len(starts) == 1 else await _values(clickhouse, question, chosen, period, starts[:1])
-    return _Found(period, starts, values, {group: value for (group, _), value in whole.items()})
+    rows = await _rows(clickhouse, question, chosen, period, starts)
+    values = {(row.get("label", ""), row["bucket"]): row[chosen.value] for row in rows}
+    # An entity in two buckets counts once in the total, which is therefore not their sum.
+    if chosen.in_all:
+        totals: dict[str, Any] = {}
+        for row in rows:
+            label = row.get("label", "")
+            totals[label] = totals.get(label, 0) + row[f"{chosen.value}_in_all"]
+    else:
+        whole = rows if len(starts) == 1 else await _rows(clickhouse, question, chosen, period, starts[:1])
+        totals = {row.get("label", ""): row[chosen.value] for row in whole}
+    return _Found(period, starts, values, totals)
 
 
-async def _values(
+async def _rows(
     clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, starts: Sequence[datetime]
-) -> Values:
+) -> list[dict[str, Any]]:
+    """What is in the buckets that begin at `starts`; nothing is left out but zeros."""
     params: dict[str, object] = {
         "since": period.since,
         "until": period.until,
@@ -79,7 +88,7 @@ async def _values(
     block = await clickhouse.select(
         statement(chosen.query), params, name=chosen.query, identifiers=IDENTIFIERS
     )
-    return {(row.get("label", ""), row["bucket"]): row[chosen.value] for row in block.dicts()}
+    return block.dicts()
 
 
 def _groups(found: Sequence[_Found]) -> list[str]:

@@ -5,6 +5,8 @@
 -- Result: bucket (one of the edges), label ('Unknown' for a route that nobody created), value (distinct entities,
 -- each by the route of its first such event in the bucket); what is 0 is left out. A route's origin is that of its
 -- latest creation, whenever it was.
+-- <name>_in_all: what of it counts in the range as a whole, where an entity of several buckets counts once, as in its
+-- first bucket.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
 WITH
@@ -20,27 +22,33 @@ WITH
         HAVING count() > 1
     )
 ) AS unclear
-SELECT bucket, if(route.place = '', 'Unknown', route.place) AS label, sum(entities) AS value
+SELECT
+    bucket,
+    if(route.place = '', 'Unknown', route.place) AS label,
+    sum(entities) AS value,
+    sum(in_all) AS value_in_all
 FROM
 (
-    SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, route_id, count() AS entities
+    SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, route_id, count() AS entities, entities AS in_all
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
         AND {entity:Identifier} NOT IN (SELECT arrayJoin(unclear))
     GROUP BY bucket, route_id
     UNION ALL
-    SELECT bucket, first AS route_id, count() AS entities
+    SELECT bucket, first AS route_id, 1 AS entities, bucket = min(bucket) OVER (PARTITION BY id) AS in_all
     FROM
     (
-        SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, argMin(route_id, (event_timestamp, UUIDToNum(event_id))) AS first
+        SELECT
+            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+            {entity:Identifier} AS id,
+            argMin(route_id, (event_timestamp, UUIDToNum(event_id))) AS first
         FROM {table:Identifier}
         WHERE event_type = {event_type:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND {entity:Identifier} IN (SELECT arrayJoin(unclear))
-        GROUP BY bucket, {entity:Identifier}
+            AND id IN (SELECT arrayJoin(unclear))
+        GROUP BY bucket, id
     )
-    GROUP BY bucket, first
 ) AS counted
 LEFT JOIN
 (

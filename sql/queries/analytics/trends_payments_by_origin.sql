@@ -5,6 +5,8 @@
 -- each by its first success in the bucket), revenue (the amounts of these: only to be used of one currency); what
 -- is 0 is left out. A payment's route is that of its booking's first creation, at any time; a route's origin that
 -- of its latest.
+-- <name>_in_all: what of it counts in the range as a whole, where an entity of several buckets counts once, as in its
+-- first bucket.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
 WITH
@@ -24,22 +26,33 @@ SELECT
     bucket,
     if(route.place = '', 'Unknown', route.place) AS label,
     sum(counted.payments) AS payments,
-    sum(counted.revenue) AS revenue
+    sum(counted.revenue) AS revenue,
+    sum(counted.payments_in_all) AS payments_in_all,
+    sum(counted.revenue_in_all) AS revenue_in_all
 FROM
 (
-    SELECT bucket, booking.route_id AS route_id, count() AS payments, sum(amount) AS revenue
+    SELECT
+        bucket,
+        booking.route_id AS route_id,
+        count() AS payments,
+        sum(amount) AS revenue,
+        countIf(is_first) AS payments_in_all,
+        sumIf(amount, is_first) AS revenue_in_all
     FROM
     (
-        SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, booking_id, amount
+        SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, booking_id, amount, 1 AS is_first
         FROM daily_payment_metrics
         WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
             AND payment_id NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
-        SELECT bucket, first.1, first.2
+        SELECT bucket, first.1, first.2, bucket = min(bucket) OVER (PARTITION BY payment_id)
         FROM
         (
-            SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, argMin((booking_id, amount), (event_timestamp, UUIDToNum(event_id))) AS first
+            SELECT
+                roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+                payment_id,
+                argMin((booking_id, amount), (event_timestamp, UUIDToNum(event_id))) AS first
             FROM daily_payment_metrics
             WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
