@@ -31,7 +31,6 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     application = Litestar(
         handlers,
         guards=[access.admit],
-        cors_config=cors(api.resources.settings.api),
         debug=False,
         exception_handlers={Exception: _respond},
         logging_config=None,  # logging is set up once, elsewhere
@@ -47,7 +46,7 @@ def enveloped(application: Litestar, api: Api) -> ASGIApp:
         application,
         metrics=api.resources.metrics,
         clock=api.resources.clock,
-        cors=application.cors_config,
+        cors=cors(api.resources.settings.api),
     )
 
 
