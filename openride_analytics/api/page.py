@@ -61,7 +61,7 @@ def _operations(document: Said) -> Iterator[Said]:
 
 
 def _tag(operation: Said) -> str:
-    return str(operation["tags"][0])
+    return str(operation.get("tags", ["other"])[0])
 
 
 def _navigation(tags: Iterable[tuple[str, list[Said]]]) -> str:
@@ -81,15 +81,15 @@ def _operation(said: Said) -> str:
         [
             f"<code>{escape(one['name'])}</code>",
             _type(one["schema"]),
-            _inline(one["description"]),
-            _code(one["example"]),
+            _inline(one.get("description", "")),
+            _code(one.get("example", "")),
         ]
         for one in said.get("parameters", ())
     ]
     return (
         f'<section id="{escape(said["operationId"])}"><h3><span class="method">{escape(said["method"])}</span> '
         f"<code>{escape(said['path'])}</code></h3><p><strong>{_inline(said['summary'])}</strong></p>"
-        + _text(said["description"])
+        + _text(said.get("description", ""))
         + _table("Parameters", ("name", "type", "means", "example"), parameters)
         + "".join(_body(content) for content in [said.get("requestBody", {}).get("content", {})] if content)
         + "<h4>Answers</h4>"

@@ -130,6 +130,11 @@ def test_who_is_to_come_again_is_told_when(operations: dict[str, Said]) -> None:
     assert lacking == []
 
 
+def test_every_schema_says_what_it_is(document: Said) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas and [name for name, said in schemas.items() if not said.get("description")] == []
+
+
 def test_every_number_of_a_metric_is_explained(document: Said) -> None:
     schemas = document["components"]["schemas"]
     lacking = [

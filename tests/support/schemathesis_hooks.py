@@ -47,7 +47,7 @@ def _has_groups(asked: dict[str, Any]) -> bool:
     group, metric = asked.get("group_by"), asked.get("metric", "bookings")
     if group is None or metric in ("payments", "revenue"):
         return True
-    return metric != "active_users" and group != "payment_method"
+    return bool(metric != "active_users" and group != "payment_method")
 
 
 def _has_places(asked: dict[str, Any]) -> bool:
