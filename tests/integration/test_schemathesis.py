@@ -71,6 +71,10 @@ async def test_it_finds_nothing(api: Served, tmp_path: Path) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await process.communicate()
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert process.returncode == 0, said.decode()
     assert json.loads(report.read_bytes())["test_cases"]["generated"] >= CASES
