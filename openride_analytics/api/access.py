@@ -1,7 +1,8 @@
 """Who may ask what: the guards of the routes.
 
 Nothing is open by default. `Access.admit` stands before every route of the application and asks for a token that has
-at least the role of a viewer, but for the short list of what is PUBLIC. A route that asks for more says so itself:
+at least the role of a viewer, but for the short list of what is PUBLIC, and the SCHEMA outside production. A route
+that asks for more says so itself:
 
     @post("/request", guards=[at_least(Role.ANALYST)])    exports, which carry rows out, and reports
     @get("/schedules", guards=[at_least(Role.ADMIN)])     what concerns other people's
@@ -27,7 +28,7 @@ from openride_analytics.api.dependencies import Resources
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 PUBLIC: Final = frozenset({"/", "/health", "/health/live", "/health/ready", "/metrics"})
-PUBLIC_BELOW: Final = "/schema"  # the description of the API, and its pages
+SCHEMA: Final = frozenset({"/schema", "/schema/openapi.json"})  # not in production
 
 _CHALLENGE: Final = 'Bearer realm="openride-analytics"'
 
@@ -37,17 +38,23 @@ class Access:
 
     def __init__(self, resources: Resources) -> None:
         auth = resources.settings.auth
+        self.shows_schema = not auth.enabled or resources.settings.app.env != "production"
+        self._public = PUBLIC | SCHEMA if self.shows_schema else PUBLIC
         self._tokens = Tokens(auth, resources.clock) if auth.enabled else None
         self._limits = resources.limits
 
     async def admit(self, connection: Connection, _: BaseRouteHandler) -> None:
         """The guard of everything. Raises what becomes a 401, 403 or 429, and Retryable."""
-        if is_public(str(connection.scope.get("path_template"))):
+        if self.is_public(str(connection.scope.get("path_template"))):
             return
         caller = await self._caller(connection)
         await self._count(connection, caller)
         connection.scope["user"] = caller
         _demand(caller, Role.VIEWER)
+
+    def is_public(self, template: str) -> bool:
+        """Whether a route, by its template, is open to everybody."""
+        return template in self._public
 
     async def _caller(self, connection: Connection) -> Caller:
         if self._tokens is None:
@@ -76,11 +83,6 @@ def at_least(least: Role) -> Guard:
         _demand(connection.user, least)
 
     return guard
-
-
-def is_public(template: str) -> bool:
-    """Whether a route, by its template, is open to everybody."""
-    return template in PUBLIC or template == PUBLIC_BELOW or template.startswith(f"{PUBLIC_BELOW}/")
 
 
 def _demand(caller: Caller, least: Role) -> None:

@@ -16,8 +16,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPResponseStartEvent
 
+from openride_analytics.api import cors as origins
 from openride_analytics.api.caller import answered_while_listening
-from openride_analytics.api.cors import readable_by
 from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem
 from openride_analytics.clock import Clock
 from openride_analytics.telemetry import Metrics
@@ -58,7 +58,7 @@ class Envelope:
         state = {**(scope.get("state") or {}), "request_id": request_id}
         # A copy: the server below still knows that a HEAD is to have no body.
         inner = cast("HTTPScope", {**scope, "method": "GET" if asked == "HEAD" else asked, "state": state})
-        reply = _Reply(send, request_id, [*readable_by(self._cors, scope["headers"])])
+        reply = _Reply(send, request_id, [*origins.readable_by(self._cors, scope["headers"])])
         begun = self._clock.monotonic()
         try:
             await self._answer(inner, receive, reply)
@@ -73,11 +73,23 @@ class Envelope:
     async def _answer(self, scope: HTTPScope, receive: Receive, reply: "_Reply") -> None:
         if _content_length(scope["headers"]) > MAX_BODY_BYTES:
             await reply.problem(problem(413, detail=f"at most {MAX_BODY_BYTES} bytes"))
-            return
-        if _has_body(scope["headers"]):
+        elif self._cors is not None and origins.is_preflight(scope["method"], scope["headers"]):
+            await self._answer_preflight(self._cors, scope["headers"], reply)
+        elif _has_body(scope["headers"]):
             await self._app(scope, receive, reply.send)
         else:
             await answered_while_listening(self._app, scope, receive, reply.send)
+
+    async def _answer_preflight(
+        self, config: CORSConfig, given: Iterable[tuple[bytes, bytes]], reply: "_Reply"
+    ) -> None:
+        if errors := origins.refused(config, given):
+            detail = "; ".join(f"{error.field}: {error.problem}" for error in errors)
+            await reply.problem(
+                problem(400, "preflight", title="Not for this page", detail=detail, errors=errors)
+            )
+        else:
+            await reply.empty(origins.allowed(config))
 
     def _account(self, method: str, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         method = method if method in METHODS else "OTHER"
@@ -115,18 +127,22 @@ class _Reply:
     async def problem(self, said: Problem) -> None:
         """Answer without the application."""
         body = msgspec.json.encode(msgspec.structs.replace(said, request_id=self._request_id))
-        headers = [
-            (b"content-type", MEDIA_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            *self._readable,
-        ]
-        await self.send({"type": "http.response.start", "status": said.status, "headers": headers})
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self._whole(said.status, headers, body)
+
+    async def empty(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Answer without the application, and without a body."""
+        await self._whole(204, headers, b"")
+
+    async def _whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _with_headers(self, message: HTTPResponseStartEvent) -> HTTPResponseStartEvent:
         given = list(message["headers"])
         names = {name.lower() for name, _ in given}
         added = [(name, value) for name, value in _HEADERS if name not in names]
+        added += self._readable
         added.append((b"x-request-id", self._request_id.encode()))
         return {**message, "headers": [*given, *added]}
 

@@ -8,12 +8,12 @@ and partitions, is looked up anew each time.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from openride_analytics.api.dependencies import PartitionStatus, Resources
-from openride_analytics.schema.results import SystemHealth
+from openride_analytics.schema.results import SystemHealth, about
 from openride_analytics.store.probes import (
     Probe,
     probe_clickhouse,
@@ -38,12 +38,12 @@ CheckState = Literal["ok", "degraded", "down", "not configured"]
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing looked at. `latency_ms` only where something was asked; `critical`: being down makes us unready."""
+    """One thing looked at."""
 
-    name: str
+    name: Annotated[str, about("a dependency, an actor, or all partitions together")]
     state: CheckState
-    latency_ms: float | None
-    critical: bool
+    latency_ms: Annotated[float | None, about("null where nothing was asked")]
+    critical: Annotated[bool, about("whether the service is not ready while this is down")]
     detail: str
 
 
@@ -52,6 +52,12 @@ class Report(msgspec.Struct, frozen=True):
 
     status: SystemHealth
     checks: list[Check]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """That there is an answer is the answer."""
+
+    status: str = "alive"
 
 
 class Health:

@@ -1,51 +1,24 @@
-"""Query parameters: a struct says which there are; here they are decoded, and described for OpenAPI.
+"""Query parameters: a struct says which there are; here they are decoded.
 
 Every problem of a query string is found at once, and says what would be allowed. What a value means (a zone,
 a range) is checked where it is understood, in `stats`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
 from litestar.di import Provide
-from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 
 from openride_analytics.errors import Invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 MAX_PARAMETERS: Final = 100
-
-DESCRIPTIONS: Final = {
-    "start_date": "First day of the range (2026-10-01), or the instant it begins (2026-10-01T08:00:00+01:00). "
-    "Default: the 30 days to end_date.",
-    "end_date": "Last day of the range, inclusive; an instant is excluded. Default: today.",
-    "timezone": "IANA name of the time zone that days, weeks and months are of. Default: the service's.",
-    "include_time_series": "Also give the numbers bucket by bucket.",
-    "granularity": "How long the buckets of the time series are; weeks begin on Monday.",
-    "steps": "2 to 10 event types, with commas between. Default: user.registered, booking.created, "
-    "payment.success, booking.confirmed, trip.completed.",
-    "window_days": "How many times 24 hours after their first step people have for all the others.",
-    "breakdown": "Give the funnel also for each role, state or city that people registered with.",
-    "cohort_type": "How long the periods are: days, weeks (from Monday) or months.",
-    "periods": "How many cohorts there are, and for how many periods each is followed.",
-    "user_type": "The role that people registered with.",
-    "mode": "Whether people have to act on the very day (exact), or on it or later (rolling).",
-    "limit": "How many to list at most.",
-    "sort": "What to list first: those with the most of it.",
-    "metric": "What is counted or added up.",
-    "level": "How large the places are; a hex is an H3 cell of the pickup.",
-    "resolution": "H3 resolution of hexes; it has no meaning for states and cities.",
-    "compare": "Also give the same over as many days just before.",
-    "moving_average": "Also give the mean over that many buckets, up to each one.",
-    "group_by": "state, city (of the route's origin; of registrations, as registered); payment_method of payments "
-    "and revenue. Active users have no groups.",
-}
 
 
 def asks(struct: type[T]) -> Provide:
@@ -60,7 +33,7 @@ def asks(struct: type[T]) -> Provide:
 def decode(query_string: bytes, struct: type[T]) -> T:
     """Raises a group of Invalid: one for each unknown, repeated or malformed parameter."""
     given = _pairs(query_string)
-    fields = _fields(struct)
+    fields = parameters(struct)
     known = ", ".join(fields) or "none"
     values: dict[str, Any] = {}
     problems: list[Invalid] = []
@@ -84,29 +57,10 @@ def decode(query_string: bytes, struct: type[T]) -> T:
     return struct(**values)
 
 
-def documented(struct: type[msgspec.Struct]) -> type[Operation]:
-    """An OpenAPI operation that has the struct's fields for query parameters."""
-
-    def parameters() -> Iterator[Parameter]:
-        for name, field in _fields(struct).items():
-            yield Parameter(
-                name=name,
-                param_in="query",
-                required=field.required,
-                description=DESCRIPTIONS.get(name),
-                schema=_openapi(field.schema),
-            )
-
-    @dataclass
-    class Asking(Operation):
-        def __post_init__(self) -> None:
-            self.parameters = [*(self.parameters or []), *parameters()]
-
-    return Asking
-
-
 @dataclass(frozen=True)
-class _Field:
+class Field:
+    """One parameter: its type, and what is allowed as JSON schema and in words."""
+
     type: Any
     required: bool
     schema: dict[str, Any]  # JSON schema, without references
@@ -114,25 +68,37 @@ class _Field:
 
 
 @cache
-def _fields(struct: type[msgspec.Struct]) -> dict[str, _Field]:
+def parameters(struct: type[msgspec.Struct]) -> dict[str, Field]:
+    """The parameters that the struct has a field for."""
     hints = get_type_hints(struct, include_extras=True)
-    found: dict[str, _Field] = {}
+    found: dict[str, Field] = {}
     for field in msgspec.structs.fields(struct):
         schema = _flat(msgspec.json.schema(hints[field.name]))
         if field.default not in (msgspec.NODEFAULT, None):
             schema["default"] = msgspec.to_builtins(field.default)
-        found[field.name] = _Field(hints[field.name], field.required, schema, _allowed(schema))
+        found[field.name] = Field(_given(hints[field.name]), field.required, schema, _allowed(schema))
     return found
+
+
+def _given(hint: Any) -> Any:
+    """What a text may be converted to: without the None of "not given", which "null" would become."""
+    inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(inner) not in (Union, UnionType):
+        return hint
+    (given,) = (kind for kind in get_args(inner) if kind is not NoneType)
+    return given
 
 
 def _flat(schema: dict[str, Any]) -> dict[str, Any]:
     """Without references and without the null that stands for "not given"."""
-    definitions = schema.get("$defs", {})
-    if "anyOf" in schema:
-        (schema,) = (option for option in schema["anyOf"] if option.get("type") != "null")
+    definitions = schema.pop("$defs", {})
+    if {"type": "null"} in schema.get("anyOf", ()):
+        (given,) = (option for option in schema.pop("anyOf") if option != {"type": "null"})
+        schema = {**given, **schema}
     if "$ref" in schema:
-        schema = definitions[schema["$ref"].rpartition("/")[2]]
-    return dict(schema)
+        enum = definitions[schema.pop("$ref").rpartition("/")[2]]
+        schema = {"type": "string", "enum": enum["enum"], **schema}
+    return schema
 
 
 def _allowed(schema: dict[str, Any]) -> str:
@@ -143,16 +109,6 @@ def _allowed(schema: dict[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     bounds = f" from {low} to {high}" if low is not None and high is not None else ""
     return f"{'an integer' if schema.get('type') == 'integer' else 'a ' + str(schema.get('type'))}{bounds}"
-
-
-def _openapi(schema: dict[str, Any]) -> Schema:
-    return Schema(
-        type=OpenAPIType(schema.get("type", "string")),
-        enum=schema.get("enum"),
-        default=schema.get("default"),
-        minimum=schema.get("minimum"),
-        maximum=schema.get("maximum"),
-    )
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:

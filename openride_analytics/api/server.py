@@ -102,12 +102,15 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, with a limit for how long the head of a request may take to come."""
+    """uvicorn's, with a limit for how long the head of a request may take to come, and answers sent at once."""
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        # An answer is a head and a body: without this the body waits, up to 40 ms, until the other side has
+        # acknowledged the head. asyncio does it only for sockets that were made with the protocol's number.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch()
 
     def data_received(self, data: bytes) -> None:

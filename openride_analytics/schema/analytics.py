@@ -1,20 +1,22 @@
 """What the analytics answer. Values are numbers, money too: they are to be drawn."""
 
+from typing import Annotated
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from openride_analytics.schema.queries import Granularity, Level, PlaceMetric, TrendMetric
-from openride_analytics.schema.results import Answer, Moment
+from openride_analytics.schema.results import Answer, Moment, about
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One place and what is counted there; "Unknown" is a place too."""
 
-    state: str | None  # null for a hex
-    city: str | None  # null for a state or a hex
-    value: float
-    hex: str | UnsetType = UNSET  # a hex's H3 index, as text
-    lat: float | UnsetType | None = UNSET  # a hex's center; null for the unknown one
+    state: Annotated[str | None, about("null for a hex")]
+    city: Annotated[str | None, about("null for a state or a hex")]
+    value: Annotated[float, about("how many, or how much money in the default currency")]
+    hex: Annotated[str | UnsetType, about("a hex's H3 index, as text")] = UNSET
+    lat: Annotated[float | UnsetType | None, about("a hex's center; null for the unknown one")] = UNSET
     lon: float | UnsetType | None = UNSET
 
 
@@ -23,18 +25,22 @@ class Geography(Answer, frozen=True, kw_only=True):
 
     metric: PlaceMetric
     level: Level
-    resolution: int | UnsetType = UNSET  # of hexes
-    data_points: list[Place]
-    total_value: float
+    resolution: Annotated[int | UnsetType, about("of hexes")] = UNSET
+    data_points: Annotated[list[Place], about("the most first")]
+    total_value: Annotated[float, about("of all places together")]
 
 
 class TrendPoint(msgspec.Struct, frozen=True, kw_only=True):
     """One bucket, of one group where the trend is grouped."""
 
-    timestamp: Moment  # where the bucket's period begins
-    value: float
-    moving_average: float | UnsetType | None = UNSET  # null until there are enough buckets
-    group: str | UnsetType = UNSET
+    timestamp: Annotated[Moment, about("where the bucket's period begins")]
+    value: Annotated[float, about("how many, or how much money in the default currency")]
+    moving_average: Annotated[
+        float | UnsetType | None, about("of the last buckets up to this one; null until there are enough")
+    ] = UNSET
+    group: Annotated[
+        str | UnsetType, about("a state, city or payment method; only where the trend is grouped")
+    ] = UNSET
 
 
 class GroupTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +54,9 @@ class TrendTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Over the whole range: an entity counts once, in however many buckets it is."""
 
     value: float
-    groups: list[GroupTotal] | UnsetType = UNSET
+    groups: Annotated[
+        list[GroupTotal] | UnsetType, about("the largest first; only where the trend is grouped")
+    ] = UNSET
 
 
 class PreviousPeriod(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +72,8 @@ class Trend(Answer, frozen=True, kw_only=True):
 
     metric: TrendMetric
     granularity: Granularity
-    data_points: list[TrendPoint]
+    data_points: Annotated[
+        list[TrendPoint], about("every bucket of the range, also those with nothing in them; group by group")
+    ]
     totals: TrendTotals
-    previous_period: PreviousPeriod | UnsetType = UNSET
+    previous_period: Annotated[PreviousPeriod | UnsetType, about("only where it was asked for")] = UNSET

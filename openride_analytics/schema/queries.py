@@ -6,6 +6,29 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from openride_analytics.schema.events import EVENT_TYPES
+
+Edge = Annotated[
+    str,
+    Meta(
+        examples=["2026-10-01", "2026-10-01T08:00:00+01:00"],
+        extra_json_schema={"anyOf": [{"format": "date"}, {"format": "date-time"}]},
+    ),
+]
+Zone = Annotated[str, Meta(examples=["Africa/Lagos", "UTC"], extra_json_schema={"format": "iana-time-zone"})]
+# One text with commas between, which OpenAPI calls a list that is not exploded.
+Steps = Annotated[
+    str,
+    Meta(
+        examples=[["user.registered", "booking.created", "trip.completed"]],
+        extra_json_schema={
+            "items": {"type": "string", "enum": list(EVENT_TYPES)},
+            "minItems": 2,
+            "maxItems": 10,
+        },
+    ),
+]
+
 
 class Granularity(StrEnum):
     """How long the buckets of a series are. Weeks begin on Monday; all begin at local midnights."""
@@ -19,11 +42,27 @@ class Granularity(StrEnum):
 class RangeQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters that all metrics share; None where the caller left one out."""
 
-    start_date: str | None = None
-    end_date: str | None = None
-    timezone: str | None = None
-    include_time_series: bool = False
-    granularity: Granularity = Granularity.DAILY
+    start_date: Annotated[
+        Edge | None,
+        Meta(
+            description="First day of the range, or the instant it begins. Default: the 30 days to end_date."
+        ),
+    ] = None
+    end_date: Annotated[
+        Edge | None,
+        Meta(description="Last day of the range, inclusive; an instant is excluded. Default: today."),
+    ] = None
+    timezone: Annotated[
+        Zone | None,
+        Meta(
+            description="IANA name of the time zone that days, weeks and months are of. Default: the service's."
+        ),
+    ] = None
+    include_time_series: Annotated[bool, Meta(description="Also give the numbers bucket by bucket.")] = False
+    granularity: Annotated[
+        Granularity,
+        Meta(description="How long the buckets of the time series are; weeks begin on Monday."),
+    ] = Granularity.DAILY
 
 
 class Breakdown(StrEnum):
@@ -60,23 +99,49 @@ class RetentionMode(StrEnum):
 class FunnelQuery(RangeQuery, frozen=True, kw_only=True):
     """The range is that of the first step. `steps`: event types, with commas between."""
 
-    steps: str | None = None
-    window_days: Annotated[int, Meta(ge=1, le=365)] = 30
-    breakdown: Breakdown | None = None
+    steps: Annotated[
+        Steps | None,
+        Meta(
+            description="2 to 10 event types, with commas between. Default: user.registered, booking.created, "
+            "payment.success, booking.confirmed, trip.completed."
+        ),
+    ] = None
+    window_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=365,
+            description="How many times 24 hours after their first step people have for all the others.",
+        ),
+    ] = 30
+    breakdown: Annotated[
+        Breakdown | None,
+        Meta(description="Give the funnel also for each role, state or city that people registered with."),
+    ] = None
 
 
 class CohortQuery(RangeQuery, frozen=True, kw_only=True):
     """The range has no end here: `periods` says how far cohorts go, and how far they are followed."""
 
-    cohort_type: CohortType = CohortType.WEEKLY
-    periods: Annotated[int, Meta(ge=1, le=52)] = 12
+    cohort_type: Annotated[
+        CohortType, Meta(description="How long the periods are: days, weeks (from Monday) or months.")
+    ] = CohortType.WEEKLY
+    periods: Annotated[
+        int,
+        Meta(
+            ge=1, le=52, description="How many cohorts there are, and for how many periods each is followed."
+        ),
+    ] = 12
 
 
 class RetentionQuery(RangeQuery, frozen=True, kw_only=True):
     """The range is that of the registrations."""
 
-    user_type: UserType = UserType.ALL
-    mode: RetentionMode = RetentionMode.EXACT
+    user_type: Annotated[UserType, Meta(description="The role that people registered with.")] = UserType.ALL
+    mode: Annotated[
+        RetentionMode,
+        Meta(description="Whether people have to act on the very day (exact), or on it or later (rolling)."),
+    ] = RetentionMode.EXACT
 
 
 class DriverSort(StrEnum):
@@ -90,8 +155,10 @@ class DriverSort(StrEnum):
 class DriversQuery(RangeQuery, frozen=True, kw_only=True):
     """Which drivers, and how many of them."""
 
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    sort: DriverSort = DriverSort.EARNINGS
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many to list at most.")] = 100
+    sort: Annotated[DriverSort, Meta(description="What to list first: those with the most of it.")] = (
+        DriverSort.EARNINGS
+    )
 
 
 class RouteSort(StrEnum):
@@ -105,8 +172,10 @@ class RouteSort(StrEnum):
 class RoutesQuery(RangeQuery, frozen=True, kw_only=True):
     """Which routes, and how many of them."""
 
-    limit: Annotated[int, Meta(ge=1, le=500)] = 50
-    sort: RouteSort = RouteSort.BOOKINGS
+    limit: Annotated[int, Meta(ge=1, le=500, description="How many to list at most.")] = 50
+    sort: Annotated[RouteSort, Meta(description="What to list first: those with the most of it.")] = (
+        RouteSort.BOOKINGS
+    )
 
 
 class PlaceMetric(StrEnum):
@@ -129,9 +198,19 @@ class Level(StrEnum):
 class GeographicQuery(RangeQuery, frozen=True, kw_only=True):
     """What to show on a map. `resolution` is of hexes."""
 
-    metric: PlaceMetric = PlaceMetric.BOOKINGS
-    level: Level = Level.CITY
-    resolution: Annotated[int, Meta(ge=4, le=9)] = 7
+    metric: Annotated[
+        PlaceMetric,
+        Meta(
+            description="Bookings created, revenue in the default currency, people registered, or trips completed."
+        ),
+    ] = PlaceMetric.BOOKINGS
+    level: Annotated[
+        Level, Meta(description="How large the places are; a hex is an H3 cell of the pickup.")
+    ] = Level.CITY
+    resolution: Annotated[
+        int,
+        Meta(ge=4, le=9, description="H3 resolution of hexes; it has no meaning for states and cities."),
+    ] = 7
 
 
 class TrendMetric(StrEnum):
@@ -157,7 +236,24 @@ class Comparison(StrEnum):
 class TrendsQuery(RangeQuery, frozen=True, kw_only=True):
     """Which trend. Which `group_by` there are depends on the metric, so it is checked where that is known."""
 
-    metric: TrendMetric = TrendMetric.BOOKINGS
-    compare: Comparison | None = None
-    moving_average: Annotated[int, Meta(ge=2, le=90)] | None = None
-    group_by: str | None = None
+    metric: Annotated[
+        TrendMetric,
+        Meta(
+            description="What is counted or added up in each bucket: bookings are those created, payments those that "
+            "succeeded, trips those completed; active users are people who acted."
+        ),
+    ] = TrendMetric.BOOKINGS
+    compare: Annotated[
+        Comparison | None, Meta(description="Also give the same over as many days just before.")
+    ] = None
+    moving_average: Annotated[
+        Annotated[int, Meta(ge=2, le=90)] | None,
+        Meta(description="Also give the mean over that many buckets, up to each one."),
+    ] = None
+    group_by: Annotated[
+        Annotated[str, Meta(extra_json_schema={"enum": ["city", "payment_method", "state"]})] | None,
+        Meta(
+            description="state, city (of the route's origin; of registrations, as registered); payment_method of "
+            "payments and revenue. Active users have no groups."
+        ),
+    ] = None

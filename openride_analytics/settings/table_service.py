@@ -47,7 +47,7 @@ APP = (
         "app.env",
         choice("development", "test", "staging", "production"),
         "development",
-        "Production creates no topics and has no crash points",
+        "Production creates no topics, has no crash points and shows /schema to callers only",
     ),
     Variable(
         "LOG_LEVEL",

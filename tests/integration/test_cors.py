@@ -42,7 +42,14 @@ async def test_a_preflight_needs_no_token(api: Served, method: str) -> None:
 )
 async def test_a_preflight_for_what_is_not_allowed_is_refused(api: Served, asked: dict[str, str]) -> None:
     answer = await api.client.options(ASKED, headers=asked)
-    assert (answer.status_code, answer.headers.get("Access-Control-Allow-Origin")) == (400, None)
+    problem = "application/problem+json"
+    assert (answer.status_code, answer.headers["content-type"]) == (400, problem)
+
+
+@pytest.mark.parametrize("asked", [preflight(EVIL), preflight("null")])
+async def test_no_other_origin_is_told_that_it_may_ask(api: Served, asked: dict[str, str]) -> None:
+    answer = await api.client.options(ASKED, headers=asked)
+    assert [name for name in answer.headers if name.startswith("access-control")] == []
 
 
 async def test_a_preflight_is_an_answer_like_others(api: Served) -> None:

@@ -1,6 +1,8 @@
 """The server as an actor: where it listens, how it ends, what it does with bad clients."""
 
 import asyncio
+import gc
+import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,6 +21,14 @@ async def nothing() -> AsyncIterator[ApiResources]:
     """Every dependency is away."""
     async with resources({}) as given:
         yield given
+
+
+async def test_no_part_of_an_answer_waits_for_an_acknowledgment(nothing: ApiResources) -> None:
+    async with serving(nothing) as served:
+        await served.get("/health/live")
+        (connection,) = (found for found in gc.get_objects() if isinstance(found, module._Protocol))
+        listening = connection.transport.get_extra_info("socket")
+        assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 class Slow:

@@ -7,7 +7,7 @@ import pytest
 
 from openride_analytics.api.parameters import MAX_PARAMETERS, decode
 from openride_analytics.errors import Invalid
-from openride_analytics.schema.queries import Granularity, RangeQuery
+from openride_analytics.schema.queries import FunnelQuery, Granularity, RangeQuery, TrendsQuery
 
 
 class Top(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +60,11 @@ def test_a_wrong_value_is_told_what_is_allowed(query: bytes, field: str, allowed
 
 def test_a_number_out_of_bounds_is_told_the_bounds() -> None:
     assert problems(b"sort=trips&limit=0", Top)["limit"].allowed == "an integer from 1 to 1000"
+
+
+@pytest.mark.parametrize(("struct", "name"), [(FunnelQuery, "breakdown"), (TrendsQuery, "moving_average")])
+def test_what_may_be_left_out_cannot_be_null(struct: type[msgspec.Struct], name: str) -> None:
+    assert problems(f"{name}=null".encode(), struct).keys() == {name}
 
 
 def test_a_missing_parameter_is_named() -> None:

@@ -7,9 +7,11 @@ from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.api.dependencies import Api
+from openride_analytics.api.examples import analytics as examples
 from openride_analytics.api.kept import Asking, Kept
-from openride_analytics.api.parameters import asks, documented
-from openride_analytics.api.responses import PROBLEMS
+from openride_analytics.api.operations import documented
+from openride_analytics.api.parameters import asks
+from openride_analytics.api.responses import KEPT, PROBLEMS
 from openride_analytics.schema.people import CohortAnalytics, FunnelAnalytics, RetentionAnalytics
 from openride_analytics.schema.queries import CohortQuery, FunnelQuery, RetentionQuery
 from openride_analytics.stats.cohort import calendar, cohort
@@ -27,22 +29,29 @@ def people(api: Api) -> list[ControllerRouterHandler]:
     @get(
         "/funnel",
         summary="How far people go through a sequence of events",
-        operation_class=documented(FunnelQuery),
+        operation_class=documented(FunnelQuery, example=examples.FUNNEL),
+        responses=KEPT | PROBLEMS,
         dependencies={"asked": asks(FunnelQuery)},
-        responses=PROBLEMS,
     )
     async def get_funnel(request: Asking, asked: NamedDependency[FunnelQuery]) -> Response[FunnelAnalytics]:
+        """A person enters once, with the first event of step 1 in the range; each next step is the earliest such
+        event at or after the one before, and within `window_days` times 24 hours of the entry, also beyond the range.
+        """
         steps = course(asked)
         return await kept.answer(request, "funnel", asked, lambda q: funnel(clickhouse, q, steps))
 
     @get(
         "/cohort",
-        summary="Who comes back, by when they registered: end_date and the limit of a range do not apply",
-        operation_class=documented(CohortQuery),
+        summary="Who comes back, by when they registered",
+        operation_class=documented(CohortQuery, example=examples.COHORT),
+        responses=KEPT | PROBLEMS,
         dependencies={"asked": asks(CohortQuery)},
-        responses=PROBLEMS,
     )
     async def get_cohort(request: Asking, asked: NamedDependency[CohortQuery]) -> Response[CohortAnalytics]:
+        """Cohorts in a row, from the period that holds start_date up to the current one. A person is active in the
+        k-th period after the own one if they acted in it, registration itself not counted; period_0 is 100 by
+        definition. end_date and the limit of a range do not apply.
+        """
         periods = calendar(asked, api=given.settings.api, now=kept.now)
         known = {
             "days": periods.days,
@@ -56,13 +65,16 @@ def people(api: Api) -> list[ControllerRouterHandler]:
     @get(
         "/retention",
         summary="Of those who registered in a range, who acts 1, 7 and 30 days later",
-        operation_class=documented(RetentionQuery),
+        operation_class=documented(RetentionQuery, example=examples.RETENTION),
+        responses=KEPT | PROBLEMS,
         dependencies={"asked": asks(RetentionQuery)},
-        responses=PROBLEMS,
     )
     async def get_retention(
         request: Asking, asked: NamedDependency[RetentionQuery]
     ) -> Response[RetentionAnalytics]:
+        """Local days after the one of registration. Only people whose day N is completely over are eligible for dN,
+        and the rate is of those.
+        """
         compute = partial(retention, clickhouse, user_type=asked.user_type, mode=asked.mode)
         return await kept.answer(request, "retention", asked, compute)
 

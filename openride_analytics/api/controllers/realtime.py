@@ -16,8 +16,10 @@ from litestar.types import ControllerRouterHandler
 
 from openride_analytics.access import Caller
 from openride_analytics.api.dependencies import Api
+from openride_analytics.api.examples.metrics import REALTIME
 from openride_analytics.api.health import Check
-from openride_analytics.api.parameters import asks, documented
+from openride_analytics.api.operations import documented
+from openride_analytics.api.parameters import asks
 from openride_analytics.api.responses import PROBLEMS
 from openride_analytics.clock import wait
 from openride_analytics.errors import Retryable
@@ -31,26 +33,52 @@ log = logging.getLogger("openride.api")
 EVERY_SECONDS: Final = 2.0  # the numbers of an answer are at most so old
 RETRY_MS: Final = 3_000  # how long a browser waits before it connects again
 
+_EVENT: Final = {
+    "description": "One event of the stream.",
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["metrics", "unavailable"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/RealtimeMetrics"},
+        },
+        "retry": {"type": "integer", "description": "ms until a browser connects again"},
+    },
+    "required": ["event", "data"],
+}
+
 
 def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterHandler]:
     """The routes of /v1/metrics/realtime; streams end when `stopping` is set."""
     feed = _Feed(api)
-    documentation = documented(RangeQuery)
 
-    @get("/", summary="Now: the range does not apply", operation_class=documentation, responses=PROBLEMS)
+    @get(
+        "/",
+        summary="What is going on now",
+        operation_class=documented(RangeQuery, example=REALTIME),
+        responses=PROBLEMS,
+    )
     async def get_realtime(asked: NamedDependency[RangeQuery]) -> RealtimeMetrics:
+        """The last 15 minutes, hour or day, as each number says; at most two seconds old. The parameters of a range
+        are checked, and do not apply.
+        """
         feed.understand(asked)
         return await feed.latest()
 
     @get(
         "/stream",
-        summary="Now, as Server-Sent Events: `metrics` every two seconds, `unavailable` while there are none",
-        operation_class=documentation,
+        summary="What is going on now, as it changes",
+        operation_class=documented(RangeQuery, example=_streamed(), schema=_EVENT),
         responses=PROBLEMS,
+        media_type="text/event-stream",
     )
     async def get_stream(
         asked: NamedDependency[RangeQuery], request: Request[Caller, Any, Any]
     ) -> ServerSentEvent:
+        """Server-Sent Events: `metrics` every two seconds, its data what /v1/metrics/realtime answers; `unavailable`
+        while there is none. It has no end but the token's and the server's; browsers connect again by themselves.
+        """
         feed.understand(asked)
         first = await feed.latest()  # what cannot be answered now is an error, not a stream
         return ServerSentEvent(
@@ -112,6 +140,11 @@ async def _events(
             yield _message("metrics", await feed.latest())
         except Retryable as error:
             yield _message("unavailable", {"detail": f"{error.dependency} cannot answer now"})
+
+
+def _streamed() -> str:
+    """The first event of a stream, as an example."""
+    return _message("metrics", REALTIME).encode().decode()
 
 
 def _message(event: str, data: object) -> ServerSentEventMessage:

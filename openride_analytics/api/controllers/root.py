@@ -2,11 +2,14 @@
 
 from importlib.metadata import version
 
-import msgspec
 from litestar import get
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.api.dependencies import Api
+from openride_analytics.api.examples.service import SERVICE
+from openride_analytics.api.operations import documented
+from openride_analytics.api.responses import problems
+from openride_analytics.api.service import Service
 
 _ALWAYS = {
     "health": "/health",
@@ -19,16 +22,9 @@ _ANALYTICS = ("funnel", "cohort", "retention", "geographic", "trends")
 _FULL = {
     **{name: f"/v1/metrics/{name}" for name in _METRICS},
     **{name: f"/v1/analytics/{name}" for name in _ANALYTICS},
+    "docs": "/schema",
     "openapi": "/schema/openapi.json",
 }
-
-
-class Service(msgspec.Struct, frozen=True):
-    """Who answers. `links` are paths on this host."""
-
-    name: str
-    version: str
-    links: dict[str, str]
 
 
 def root(api: Api) -> list[ControllerRouterHandler]:
@@ -39,8 +35,17 @@ def root(api: Api) -> list[ControllerRouterHandler]:
         _ALWAYS | (_FULL if api.full else {}),
     )
 
-    @get("/", summary="Name, version, links", tags=["service"], security=[{}], sync_to_thread=False)
+    @get(
+        "/",
+        summary="What this is, and where to go",
+        operation_class=documented(example=SERVICE),
+        responses=problems(),
+        tags=["service"],
+        security=[{}],
+        sync_to_thread=False,
+    )
     def service() -> Service:
+        """Name, version, and the paths of what can be asked."""
         return found
 
     return [service]
