@@ -3,54 +3,39 @@
 -- Result: bucket (one of the edges; buckets without events are left out), initiated, success, failed, refunded,
 -- revenue (of those that succeeded in the bucket, the amount at their first success in it, if that is in {currency}).
 -- As in payments.sql, the first of several events is looked for only where there are several.
-WITH
-(
-    SELECT groupArray(payment_id) AS ids
-    FROM
-    (
-        SELECT payment_id
-        FROM daily_payment_metrics
-        WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY payment_id
-        HAVING count() > bitCount(groupBitOr(multiIf(
-            event_type = 'payment.initiated', 1,
-            event_type = 'payment.success', 2,
-            event_type = 'payment.failed', 4,
-            8)))
-    )
-) AS repeated
+WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
 SELECT
     bucket,
-    countIf(event_type = 'payment.initiated') AS initiated,
-    countIf(event_type = 'payment.success') AS success,
-    countIf(event_type = 'payment.failed') AS failed,
-    countIf(event_type = 'payment.refunded') AS refunded,
-    sumIf(paid_amount, event_type = 'payment.success' AND paid_in = {currency:String}) AS revenue
+    sumIf(payments, event_type = 'payment.initiated') AS initiated,
+    sumIf(payments, event_type = 'payment.success') AS success,
+    sumIf(payments, event_type = 'payment.failed') AS failed,
+    sumIf(payments, event_type = 'payment.refunded') AS refunded,
+    sumIf(paid, event_type = 'payment.success') AS revenue
 FROM
 (
     SELECT
         roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
         event_type,
-        amount AS paid_amount,
-        currency AS paid_in
+        count() AS payments,
+        sumIf(amount, currency = {currency:String}) AS paid
     FROM daily_payment_metrics
-    WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
+    WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND payment_id NOT IN (SELECT arrayJoin(repeated))
+        AND payment_id NOT IN (SELECT arrayJoin(unclear))
+    GROUP BY bucket, event_type
     UNION ALL
-    SELECT bucket, event_type, first.1, first.2
+    SELECT bucket, event_type, 1, if(first.2 = {currency:String}, first.1, 0)
     FROM
     (
         SELECT
             roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
             event_type,
-            payment_id,
             argMin((amount, currency), (event_timestamp, UUIDToNum(event_id))) AS first
         FROM daily_payment_metrics
-        WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND payment_id IN (SELECT arrayJoin(repeated))
+        WHERE event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND (event_type = 'payment.refunded' OR
+                (event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
+                    AND payment_id IN (SELECT arrayJoin(unclear))))
         GROUP BY bucket, event_type, payment_id
     )
 )

@@ -3,51 +3,36 @@
 -- Result: bucket (one of the edges; buckets without events are left out), started, completed, cancelled,
 -- earnings (of those completed in the bucket: the driver's, at their first completion in it).
 -- As in trips.sql, the first of several events is looked for only where there are several.
-WITH
-(
-    SELECT groupArray(trip_id) AS ids
-    FROM
-    (
-        SELECT trip_id
-        FROM daily_trip_metrics
-        WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY trip_id
-        HAVING count()
-            > bitCount(groupBitOr(multiIf(event_type = 'trip.started', 1, event_type = 'trip.completed', 2, 4)))
-    )
-) AS repeated
+WITH (SELECT groupArray(trip_id) FROM agg_trips FINAL WHERE events > bitCount(seen)) AS unclear
 SELECT
     bucket,
-    countIf(event_type = 'trip.started') AS started,
-    countIf(event_type = 'trip.completed') AS completed,
-    countIf(event_type = 'trip.cancelled') AS cancelled,
+    sumIf(trips, event_type = 'trip.started') AS started,
+    sumIf(trips, event_type = 'trip.completed') AS completed,
+    sumIf(trips, event_type = 'trip.cancelled') AS cancelled,
     sumIf(earned, event_type = 'trip.completed') AS earnings
 FROM
 (
     SELECT
         roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
         event_type,
-        driver_earnings AS earned
+        count() AS trips,
+        sum(driver_earnings) AS earned
     FROM daily_trip_metrics
     WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND trip_id NOT IN (SELECT arrayJoin(repeated))
+        AND trip_id NOT IN (SELECT arrayJoin(unclear))
+    GROUP BY bucket, event_type
     UNION ALL
-    SELECT bucket, event_type, earned
-    FROM
-    (
-        SELECT
-            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
-            event_type,
-            trip_id,
-            argMin(driver_earnings, (event_timestamp, UUIDToNum(event_id))) AS earned
-        FROM daily_trip_metrics
-        WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND trip_id IN (SELECT arrayJoin(repeated))
-        GROUP BY bucket, event_type, trip_id
-    )
+    SELECT
+        roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+        event_type,
+        1,
+        argMin(driver_earnings, (event_timestamp, UUIDToNum(event_id)))
+    FROM daily_trip_metrics
+    WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        AND trip_id IN (SELECT arrayJoin(unclear))
+    GROUP BY bucket, event_type, trip_id
 )
 GROUP BY bucket
 ORDER BY bucket
