@@ -16,4 +16,7 @@ PROBLEMS: Final = {
         Problem, description="Too many requests; Retry-After says when", generate_examples=False
     ),
     503: ResponseSpec(Problem, description="ClickHouse cannot answer now", generate_examples=False),
+    504: ResponseSpec(
+        Problem, description="More than one question may cost: what to narrow", generate_examples=False
+    ),
 }
