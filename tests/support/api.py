@@ -84,15 +84,15 @@ def leading_to(settings: tree.Settings) -> dict[str, str]:
 async def resources(environ: dict[str, str], *, now: float | None = None) -> AsyncIterator[ApiResources]:
     """Clients of whatever `environ` leads to; else of servers that are away."""
     settings = tree.load(NOBODY | environ)
+    metrics, clock = Metrics(), SteadyClock(now)
     clickhouse, postgres, redis = (
-        ClickHouse(settings.clickhouse),
+        ClickHouse(settings.clickhouse, metrics=metrics),
         Postgres(settings.postgres),
         connect(settings.redis),
     )
     await clickhouse.open()
     await postgres.open()
     try:
-        metrics, clock = Metrics(), SteadyClock(now)
         breaker = Breaker("redis", clock)
         answers = Answers(redis, breaker, metrics=metrics)
         limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
