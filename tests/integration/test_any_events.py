@@ -69,8 +69,6 @@ class Asked:
     mode: q.RetentionMode
     drivers: q.DriverSort
     routes: q.RouteSort
-    place: q.PlaceMetric
-    trend: q.TrendMetric
 
     @property
     def zone(self) -> ZoneInfo:
@@ -109,8 +107,6 @@ def questions(draw: st.DrawFn) -> Asked:
                 q.RetentionMode,
                 q.DriverSort,
                 q.RouteSort,
-                q.PlaceMetric,
-                q.TrendMetric,
             )
         ),
     )
@@ -177,10 +173,14 @@ async def answers(client: ClickHouse, chosen: tree.Settings, asked: Asked) -> di
         "cohort": await cohort(client, calendar(_cohort_query(asked), api=chosen.api, now=question.asked_at)),
     }
     said |= {name: _plain(answer) for name, answer in ranked.items()}
-    places = await geographic(client, question, q.GeographicQuery(metric=asked.place, level=q.Level.CITY))
-    said["geographic"] = [((point.state, point.city), point.value) for point in places.data_points]
-    trend = await trends(client, question, q.TrendsQuery(metric=asked.trend, granularity=asked.granularity))
-    said["trends"] = [(point.timestamp, point.value) for point in trend.data_points]
+    for place in q.PlaceMetric:
+        found = await geographic(client, question, q.GeographicQuery(metric=place, level=q.Level.CITY))
+        said[f"geographic {place}"] = [
+            ((point.state, point.city), point.value) for point in found.data_points
+        ]
+    for metric in q.TrendMetric:
+        trend = await trends(client, question, q.TrendsQuery(metric=metric, granularity=asked.granularity))
+        said[f"trends {metric}"] = [(point.timestamp, point.value) for point in trend.data_points]
     return said
 
 
@@ -192,7 +192,7 @@ def obvious(events: Drawn, asked: Asked) -> dict[str, Any]:
     people = reference_actors.People(events, zone.key)
     today = asked.question.asked_at.astimezone(zone).date()
     rows = whole.drivers(asked.drivers)
-    places = whole.by(asked.place, whole.place)
+    places = {metric: whole.by(metric, whole.place) for metric in q.PlaceMetric}
     cohorts = people.cohorts(asked.cohorts, since.astimezone(zone).date(), 5, today)
     return {
         "users": reference_users.Reference(events, since, until, zone.key).totals(),
@@ -208,7 +208,10 @@ def obvious(events: Drawn, asked: Asked) -> dict[str, Any]:
         "funnel": people.funnel(asked.steps, asked.window_days, since, until, asked.breakdown),
         "retention": people.retention(asked.user_type, asked.mode, since, until, today),
         "cohort": {"cohorts": cohorts},
-        "geographic": sorted(places.items(), key=lambda item: (-item[1], item[0])),
+        **{
+            f"geographic {metric}": sorted(values.items(), key=lambda item: (-item[1], item[0]))
+            for metric, values in places.items()
+        },
         **_series(whole.inside, asked),
     }
 
@@ -235,8 +238,10 @@ def _series(inside: Sequence[Event], asked: Asked) -> dict[str, Any]:
         )
         for name, point in points.items():
             found[f"{name} series"].append(told | point)
-        value = drives_reference.Reference.of(part, period_).trend(asked.trend, lambda _: "")
-        found["trends"].append((told["timestamp"], value.get("", 0.0)))
+        whole = drives_reference.Reference.of(part, period_)
+        for metric in q.TrendMetric:
+            value = whole.trend(metric, lambda _: "").get("", 0.0)
+            found[f"trends {metric}"].append((told["timestamp"], value))
     return dict(found)
 
 
