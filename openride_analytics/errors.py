@@ -3,6 +3,7 @@
 OpenRideError
 ├── Rejected    this message can never be stored: dead-letter it, go on
 ├── Invalid     somebody's input is wrong (a query, a setting, a flag): tell them which field and what is allowed
+├── TooMuch     a question costs more than one may: tell them to ask for less; asked again it would be the same
 ├── Retryable   a dependency failed or is away: keep what you have, try again later
 │   └── Ambiguous   the same, but the work may have been done: repeat it only where repeating changes nothing
 └── Fatal       this process cannot go on correctly: stop it and say why
@@ -46,6 +47,14 @@ class Invalid(OpenRideError):  # noqa: N818
         self.field = field
         self.problem = problem
         self.allowed = allowed
+
+
+class TooMuch(OpenRideError):  # noqa: N818
+    """A question that was stopped for what it costs. `limit` is what it had too much of, in words: "time"."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"more {limit} than one question may have")
+        self.limit = limit
 
 
 class Retryable(OpenRideError):  # noqa: N818

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from openride_analytics.clock import Clock
 from openride_analytics.settings import Settings
 from openride_analytics.store.answers import Answers
-from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.clickhouse import Budget, ClickHouse
 from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
@@ -56,6 +56,14 @@ class PartitionStatus(Protocol):
 
     @property
     def problem(self) -> str | None: ...
+
+
+def questions(given: Resources) -> ClickHouse:
+    """ClickHouse, for what callers ask: each question has the budget of the QUERY_* settings."""
+    api = given.settings.api
+    return given.clickhouse.within(
+        Budget(api.query_timeout_seconds, api.query_max_memory_mb << 20, api.query_max_rows)
+    )
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ class Envelope:
             self._account(asked, inner, reply.status, self._clock.monotonic() - begun, request_id)
 
     async def _answer(self, scope: HTTPScope, receive: Receive, reply: "_Reply") -> None:
+        if _is_encoded(scope["headers"]):  # a few kilobytes may be gigabytes
+            await reply.problem(problem(415, detail="a body is to come as it is, without Content-Encoding"))
+            return
         if _content_length(scope["headers"]) > MAX_BODY_BYTES:
             await reply.problem(problem(413, detail=f"at most {MAX_BODY_BYTES} bytes"))
         elif self._cors is not None and origins.is_preflight(scope["method"], scope["headers"]):
@@ -101,7 +104,9 @@ class Envelope:
             "request",
             extra={
                 "method": method,
-                "path": scope["path"],
+                "path": scope["path"]
+                if route != UNMATCHED
+                else UNMATCHED,  # what is none of ours may be anything
                 "status": status,
                 "duration_ms": round(seconds * 1000, 1),
                 "request_id": request_id,
@@ -155,6 +160,12 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in headers)
+
+
+def _is_encoded(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name == b"content-encoding" and value.strip().lower() != b"identity" for name, value in headers
+    )
 
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 import msgspec
 from litestar import MediaType, Request, Response
 
-from openride_analytics.api.dependencies import Resources
+from openride_analytics.api.dependencies import Resources, questions
 from openride_analytics.schema import results
 from openride_analytics.schema.queries import RangeQuery
 from openride_analytics.stats.keeping import Keeper, Keeping
@@ -29,7 +29,7 @@ class Kept:
 
     def __init__(self, given: Resources) -> None:
         self._given = given
-        self._keeper = Keeper(given.clickhouse, given.settings.redis, given.clock)
+        self._keeper = Keeper(questions(given), given.settings.redis, given.clock)
 
     @property
     def now(self) -> datetime:
@@ -39,8 +39,8 @@ class Kept:
     async def answer(
         self, request: Asking, name: str, query: RangeQuery, compute: Callable[[Question], Awaitable[T]]
     ) -> Response[T]:
-        """The response to a question over a range. `name`: of the resource. Raises Invalid, Retryable, and what
-        `compute` raises."""
+        """The response to a question over a range. `name`: of the resource. Raises Invalid, Retryable, TooMuch, and
+        what `compute` raises."""
         question = understand(query, api=self._given.settings.api, now=self.now)
         keeping = await self._keeper.keeping(name, question, _options(query))
         return await self.kept(request, keeping, lambda: compute(question))

@@ -1,11 +1,12 @@
 """Errors → HTTP: the one table. RFC 9457 problem details, never a stack trace, SQL or a secret.
 
-What may be said to a caller is decided here: an `Invalid` says all it knows; of a dependency only its name;
+What may be said to a caller is decided here: an `Invalid` says all it knows; a `TooMuch` which limit it met, and what
+to ask less of; of a dependency only its name;
 of a defect nothing but the id under which the log has it.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from openride_analytics.errors import Invalid, Retryable
+from openride_analytics.errors import Invalid, Retryable, TooMuch
 
 log = logging.getLogger("openride.api")
 
@@ -21,6 +22,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
 _TYPE: Final = "urn:openride:problem:"
 _MOST_ERRORS: Final = 20
+_LESS: Final = (
+    "ask for a shorter range, a coarser granularity, no time series, or fewer steps, periods or groups"
+)
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -51,13 +55,27 @@ def describe(error: BaseException) -> tuple[Problem, Mapping[str, str]]:
             "; ".join(f"{field.field}: {field.problem}" for field in fields) or "the request is not valid"
         )
         return problem(400, "invalid-parameter", title="Invalid parameter", detail=detail, errors=fields), {}
-    if causes and all(isinstance(cause, Retryable) for cause in causes):
-        away = sorted({cause.dependency for cause in causes if isinstance(cause, Retryable)})
-        detail = f"{', '.join(away)} cannot answer now; try again later"
-        return problem(503, "unavailable", detail=detail), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if causes and all(isinstance(cause, TooMuch | Retryable) for cause in causes):
+        return _not_answered(causes)
     if len(causes) == 1 and isinstance(causes[0], HTTPException):
         return _of_http(causes[0])
     return problem(500, "internal"), {}
+
+
+def _not_answered(causes: list[BaseException]) -> tuple[Problem, Mapping[str, str]]:
+    """Too much was asked, or a dependency is away: only then it makes sense to ask again."""
+    limits = sorted({cause.limit for cause in causes if isinstance(cause, TooMuch)})
+    if limits:
+        return too_much(limits), {}
+    away = sorted({cause.dependency for cause in causes if isinstance(cause, Retryable)})
+    detail = f"{', '.join(away)} cannot answer now; try again later"
+    return problem(503, "unavailable", detail=detail), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+
+def too_much(limits: Sequence[str]) -> Problem:
+    """A question met those limits of its budget."""
+    detail = f"this takes more {' and '.join(limits)} than one question may have: {_LESS}"
+    return problem(504, "too-much", title="Too much asked", detail=detail)
 
 
 def problem(
@@ -79,7 +97,7 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
     extra = {"request_id": request_id, "method": request.method, "path": request.scope["path"]}
     if described.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request failed", extra=extra, exc_info=error)
-    elif described.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    elif described.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
         why = "; ".join(str(cause) for cause in _leaves(error))
         log.warning("request could not be answered", extra={**extra, "problem": why})
     return Response(

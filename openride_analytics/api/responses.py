@@ -6,7 +6,14 @@ from typing import Any, Final
 import msgspec
 from litestar.openapi import ResponseSpec
 
-from openride_analytics.api.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, FieldError, Problem, problem
+from openride_analytics.api.problems import (
+    MEDIA_TYPE,
+    RETRY_AFTER_SECONDS,
+    FieldError,
+    Problem,
+    problem,
+    too_much,
+)
 
 _PROBLEMS: Final = {
     400: "A parameter is wrong: which one, and what is allowed.",
@@ -19,6 +26,7 @@ _PROBLEMS: Final = {
     429: "Too many requests in a minute; only where RATE_LIMIT_PER_MINUTE is set.",
     500: "A defect; the log has it under request_id.",
     503: "A dependency cannot answer now.",
+    504: "It takes more time, memory or rows than one question may: what to narrow.",
 }
 
 
@@ -32,7 +40,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-PROBLEMS: Final = problems(400, 401, 403, 429, 503)
+PROBLEMS: Final = problems(400, 401, 403, 429, 503, 504)
 
 # Of answers that are kept: who has one already is not sent it again.
 KEPT: Final = {304: ResponseSpec(None, description="The answer is still the one that If-None-Match names.")}
@@ -103,4 +111,5 @@ _EXAMPLES: Final = {
     429: problem(429, detail="too many requests; again in 5 s"),
     500: problem(500, "internal"),
     503: problem(503, "unavailable", detail="clickhouse cannot answer now; try again later"),
+    504: too_much(["time"]),
 }

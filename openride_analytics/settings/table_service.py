@@ -185,6 +185,27 @@ API = (
         "0",
         "Requests a caller may make, at all replicas together; 0: no limit",
     ),
+    Variable(
+        "QUERY_TIMEOUT_SECONDS",
+        "api.query_timeout_seconds",
+        number(0.1, 600),
+        "10",
+        "Time that ClickHouse may take for one question of a caller",
+    ),
+    Variable(
+        "QUERY_MAX_MEMORY_MB",
+        "api.query_max_memory_mb",
+        integer(1, 1 << 20),
+        "2048",
+        "Memory that it may take there",
+    ),
+    Variable(
+        "QUERY_MAX_ROWS",
+        "api.query_max_rows",
+        integer(1, 1_000_000_000_000),
+        "1000000000",
+        "Rows of tables that it may read there",
+    ),
 )
 
 EXPORTS = (

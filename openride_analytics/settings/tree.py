@@ -109,6 +109,9 @@ class Api(msgspec.Struct, frozen=True):
     default_currency: str  # ISO 4217
     cors_origins: tuple[str, ...]
     rate_limit_per_minute: int  # 0: no limit
+    query_timeout_seconds: float
+    query_max_memory_mb: int  # MiB
+    query_max_rows: int
 
 
 class Exports(msgspec.Struct, frozen=True):

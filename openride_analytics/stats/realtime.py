@@ -26,7 +26,7 @@ async def realtime(
 ) -> RealtimeMetrics:
     """`conditions`: of everything that readiness looks at, by name. Raises Retryable."""
     block = await clickhouse.select(
-        statement("metrics/realtime"), {"now": now, "currency": currency}, name="metrics/realtime", timeout=5
+        statement("metrics/realtime"), {"now": now, "currency": currency}, name="metrics/realtime"
     )
     return _shape(block.one(), now, conditions)
 

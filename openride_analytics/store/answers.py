@@ -20,6 +20,8 @@ from openride_analytics.telemetry import Metrics
 
 # Of whoever computes an answer: if it dies, another one begins after that long.
 CLAIM_MS: Final = 3_000
+# How often it says that it is still at it, of the same time.
+_RENEWALS: Final = 3
 # How often those who wait for it look whether it is there.
 LOOK_SECONDS: Final = 0.03
 # Of each command, connecting included.
@@ -34,6 +36,9 @@ if found then return found end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return 0
 """
+_RENEW: Final = (
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+)
 _GIVE_UP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 
@@ -95,18 +100,31 @@ class Answers:
             found = await self._look_or_claim(key, token)
         if isinstance(found, Answer):
             return found, True
+        renewing = asyncio.create_task(self._renew(key, token))
         try:
             made = await make()
         except BaseException:
             await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
             raise
+        finally:
+            renewing.cancel()
         await self._call("SET", key, _packed(made), "EX", seconds)
         await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
         return made, False
 
+    async def _renew(self, key: str, token: str) -> None:
+        """As long as it runs nobody else begins to compute the same, however long it takes."""
+        while True:
+            await asyncio.sleep(CLAIM_MS / 1000 / _RENEWALS)
+            await self._call("EVAL", _RENEW, 1, _claim(key), token, CLAIM_MS)
+
     async def _look_or_claim(self, key: str, token: str) -> Answer | bool:
         """The answer; or True if it is for us to compute, also where Redis cannot tell; False if somebody else does."""
-        found = await self._call("EVAL", _LOOK_OR_CLAIM, 2, key, _claim(key), token, CLAIM_MS)
+        try:
+            found = await self._call("EVAL", _LOOK_OR_CLAIM, 2, key, _claim(key), token, CLAIM_MS)
+        except asyncio.CancelledError:  # it may be ours already: whoever asks next need not wait for its end
+            await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
+            raise
         if isinstance(found, bytes | str):
             return _unpacked(found) or True
         return bool(found != 0)

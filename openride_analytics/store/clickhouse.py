@@ -3,9 +3,13 @@
 A question past its deadline, or whose caller was cancelled, is killed at the server by closing its
 connection (servers watch for that while they work); `max_execution_time` is the second rope, for a peer
 that cannot notice.
+
+Questions of callers have a `Budget`, see `within`: there the server's own limit comes first, because it tells a
+question that is too much from a server that hangs.
 """
 
 import asyncio
+import copy
 import logging
 import math
 import re
@@ -17,8 +21,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from openride_analytics import settings as tree
-from openride_analytics.errors import Ambiguous, Fatal, Retryable
+from openride_analytics.errors import Ambiguous, Fatal, Retryable, TooMuch
 from openride_analytics.store.binding import bind
+from openride_analytics.store.budget import Budget, exceeded
 from openride_analytics.store.codes import DataRefused, SchemaDrift, ServerFailure
 from openride_analytics.store.pool import Pool
 from openride_analytics.store.rows import Rows
@@ -27,9 +32,12 @@ from openride_analytics.store.wire import Settings, Wire
 if TYPE_CHECKING:
     from openride_analytics.telemetry import Metrics
 
-__all__ = ["Block", "ClickHouse", "DataRefused", "Rows", "SchemaDrift", "ServerFailure"]
+__all__ = ["Block", "Budget", "ClickHouse", "DataRefused", "Rows", "SchemaDrift", "ServerFailure"]
 
 CONNECT_SECONDS: Final = 2.0
+LATE_SECONDS: Final = 1.0  # that a server may take to say that a question's time is over
+
+_READ_ONLY: Final[Settings] = {"readonly": 2}
 
 # One block in is one block through the whole chain of views, whatever the server's own defaults: a token
 # that meets another split of the same rows would store some of them twice, or not at all.
@@ -69,12 +77,17 @@ class Block:
         return row
 
 
+class _Unfinished(Retryable):
+    """The deadline passed while the server was seen to work."""
+
+
 class ClickHouse:
     """The service's one way to ClickHouse; shared by everything that uses it."""
 
     def __init__(self, settings: tree.ClickHouse, *, metrics: "Metrics | None" = None) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._budget: Budget | None = None
         self._tls: ssl.SSLContext | None = None
         self._pool = Pool(self._connect, size=settings.pool_size, connect_timeout=CONNECT_SECONDS)
         # asynch logs each query at DEBUG, values and all, and what a server says at INFO.
@@ -99,6 +112,13 @@ class ClickHouse:
         """Drop every connection, also those in use. Does not wait for the server."""
         await self._pool.close()
 
+    def within(self, budget: Budget) -> "ClickHouse":
+        """The same client, with the same connections, for what callers ask: each `select` has this budget, whatever
+        its `timeout`, and raises TooMuch where that does not suffice."""
+        bounded = copy.copy(self)
+        bounded._budget = budget
+        return bounded
+
     async def select(
         self,
         sql: str,
@@ -113,13 +133,10 @@ class ClickHouse:
         `identifiers`: the names that `{x:Identifier}` may take. Raises Retryable; TypeError, ValueError for
         values that do not fit their placeholders; Fatal if placeholders and values do not match.
         """
-        names, types, columns = await self._query(
-            bind(sql, params or {}, identifiers=identifiers),
-            timeout=timeout,
-            name=name,
-            limits={"readonly": 2},
-        )
-        return Block(names, types, columns)
+        statement = bind(sql, params or {}, identifiers=identifiers)
+        if self._budget is not None:
+            return await self._question(statement, self._budget, name)
+        return Block(*await self._query(statement, timeout=timeout, name=name, limits=_READ_ONLY))
 
     async def execute(
         self,
@@ -178,6 +195,17 @@ class ClickHouse:
         await self._query("SELECT 1", timeout=timeout, name="ping", limits={})
         return time.monotonic() - begun
 
+    async def _question(self, sql: str, budget: Budget, name: str) -> Block:
+        limits = {**_READ_ONLY, **budget.settings()}
+        try:
+            return Block(
+                *await self._query(sql, timeout=budget.seconds + LATE_SECONDS, name=name, limits=limits)
+            )
+        except _Unfinished:
+            raise TooMuch("time") from None
+        except ServerFailure as error:
+            raise exceeded(error) or error from None
+
     async def _query(
         self,
         sql: str,
@@ -191,12 +219,14 @@ class ClickHouse:
             "max_execution_time": math.ceil(timeout),
             **limits,
         }
+        wire: Wire | None = None
         with self._timed(name):
             try:
                 async with asyncio.timeout(timeout), self._pool.connection("read") as wire:
                     return await wire.query(sql, settings)
             except TimeoutError:
-                raise Retryable("clickhouse", f"no answer within {timeout:g} s") from None
+                kind = _Unfinished if wire is not None and wire.heard else Retryable
+                raise kind("clickhouse", f"no answer within {timeout:g} s") from None
 
     async def _connect(self) -> Wire:
         chosen = self._settings

@@ -54,6 +54,9 @@ class Wire:
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._busy = False
+        self.heard = (
+            False  # anything of the answer to the last query: the server is at work, and does not hang
+        )
         self.rows_sent = (
             False  # by the last insert: from then on only its end of stream tells what became of them
         )
@@ -119,9 +122,11 @@ class Wire:
         types: tuple[str, ...] = ()
         columns: list[list[Any]] = []
         self._busy = True
+        self.heard = False
         with _translated():
             await self._send_query(sql, settings)
             while (packet := await self._protocol._receive_packet()).type != ServerPacket.END_OF_STREAM:
+                self.heard = True
                 if packet.type == ServerPacket.EXCEPTION:
                     self._busy = bool(names)  # an error in mid-answer: do not trust what follows
                     raise packet.exception

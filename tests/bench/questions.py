@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from openride_analytics.store.clickhouse import ClickHouse
@@ -67,14 +68,14 @@ def ranges(now: datetime, days: int, count: int) -> Iterator[tuple[datetime, dat
 
 
 class Recording(ClickHouse):
-    """A client that remembers what it asked."""
+    """A client that remembers what it asked, its copies too."""
 
-    asked: list[str]
+    asked: ClassVar[list[str]] = []
 
     async def _query(
         self, sql: str, *, timeout: float, name: str, limits: Settings
     ) -> tuple[tuple[str, ...], tuple[str, ...], list[list[object]]]:
-        self.asked.append(sql)
+        Recording.asked.append(sql)
         return await super()._query(sql, timeout=timeout, name=name, limits=limits)
 
 
@@ -82,10 +83,8 @@ async def statements(environ: dict[str, str], urls: list[str]) -> list[list[str]
     """The statements that answer each of the URLs, values and all."""
     found = []
     async with resources(environ, clickhouse=Recording) as given, serving(given) as served:
-        client = given.clickhouse
-        assert isinstance(client, Recording)
         for url in urls:
-            client.asked = []
+            Recording.asked.clear()
             (await served.get(url)).raise_for_status()
-            found.append(client.asked)
+            found.append([*Recording.asked])
     return found

@@ -1,8 +1,10 @@
 """Answers kept in a real Redis: computed once, and never in the way."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from redis.asyncio import Redis
 from openride_analytics import settings as tree
 from openride_analytics.clock import SystemClock
 from openride_analytics.settings import Secret
+from openride_analytics.store import answers as module
 from openride_analytics.store.answers import Answer, Answers, key_of
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import connect
@@ -54,6 +57,26 @@ async def answers(url: str) -> AsyncIterator[Answers]:
         await client.aclose()
 
 
+@asynccontextmanager
+async def behind_proxy(url: str) -> AsyncIterator[tuple[Proxy, Answers]]:
+    """Answers, and what stands before their Redis."""
+    address = urlsplit(url)
+    async with (
+        Proxy(address.hostname or "", address.port or 0) as proxy,
+        answers(address._replace(netloc=f"127.0.0.1:{proxy.port}").geturl()) as one,
+    ):
+        yield proxy, one
+
+
+def saying(body: str) -> Callable[[], Awaitable[Answer]]:
+    """Computes an answer that says what the question was."""
+
+    async def make() -> Answer:
+        return Answer(body.encode(), "tag", 1.5)
+
+    return make
+
+
 async def keys(url: str, question: str) -> set[str]:
     """What is kept of a question."""
     async with Redis.from_url(url, decode_responses=True) as client:
@@ -84,6 +107,40 @@ async def test_two_hundred_equal_questions_at_two_replicas_are_one_computation(
         ]
         found = await asyncio.gather(*(ask() for ask in asking))
     assert (make.begun, {answer.body for answer, _ in found}) == (1, {b"1"})
+
+
+async def test_what_takes_longer_than_a_claim_is_one_computation_too(
+    redis_url: str, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLAIM_MS", 200)
+    make = Maker(seconds=1)
+    async with answers(redis_url) as one, answers(redis_url) as other:
+        await asyncio.gather(*(replica.get(question, 60, make) for replica in (one, other)))
+    assert make.begun == 1
+
+
+async def test_a_thousand_who_leave_at_any_moment_leave_no_answer_to_another_question(redis_url: str) -> None:
+    """Through a slow network, so that they leave while their commands are on the way."""
+    rng = random.Random(26)
+    async with behind_proxy(redis_url) as (proxy, one):
+        proxy.delay = 0.001
+
+        async def leave(question: str) -> None:
+            asking = asyncio.create_task(one.get(question, 60, saying(question)))
+            await asyncio.sleep(rng.random() * 0.02)
+            asking.cancel()
+            await asyncio.wait([asking])
+
+        wrong = []
+        for first in range(0, 1000, 20):
+            questions = [f"left {uuid4()}" for _ in range(20)]
+            await asyncio.gather(*map(leave, questions))
+            asked = [*rng.sample(questions, 4), f"new {first}"]
+            found = await asyncio.gather(*(one.get(each, 60, saying(each)) for each in asked))
+            wrong += [
+                each for each, (answer, _) in zip(asked, found, strict=True) if answer.body != each.encode()
+            ]
+    assert wrong == []
 
 
 async def test_different_questions_have_different_answers(redis_url: str, question: str) -> None:
@@ -164,10 +221,8 @@ async def test_junk_is_a_miss_and_is_replaced(redis_url: str, question: str, jun
 async def test_without_redis_every_question_is_computed_and_hardly_later(
     redis_url: str, question: str, fault: Fault
 ) -> None:
-    host, _, rest = redis_url.removeprefix("redis://").partition(":")
-    port, _, database = rest.partition("/")
     make = Maker(seconds=0)
-    async with Proxy(host, int(port)) as proxy, answers(f"redis://127.0.0.1:{proxy.port}/{database}") as one:
+    async with behind_proxy(redis_url) as (proxy, one):
         proxy.arm(fault, after=0)
         for _ in range(20):
             await one.get(question, 60, make)

@@ -1,10 +1,9 @@
 """Bookings, against the same numbers computed the slow and obvious way."""
 
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,13 +18,13 @@ from openride_analytics.stats.bookings import bookings
 from openride_analytics.stats.periods import period
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
-from tests.support.warehouse import Event, prepared
+from tests.support.reference_bookings import STEPS, Reference
+from tests.support.warehouse import prepared
 
 NOW = datetime.now(UTC)
 # A month in which New York's clocks change, at a time of year when it is in the past and events of it are kept.
 FIRST = date(NOW.year - 1, 10, 15)
 ZONES = ["Africa/Lagos", "UTC", "Asia/Kathmandu", "America/New_York"]
-STEPS = ("created", "confirmed", "cancelled", "completed")
 
 
 def generated(seed: int, bookings: int = 300) -> list[dict[str, Any]]:
@@ -62,57 +61,6 @@ def _event(rng: random.Random, step: str, at: datetime, ids: dict[str, str]) -> 
     if step == "cancelled":
         return event | {"cancelled_by": rng.choice(("RIDER", "DRIVER", "SYSTEM"))}
     return event | {"total_price": str(Decimal(rng.randrange(10_000_000)) / 100), "seats_booked": 1}
-
-
-class Reference:
-    """Counted in Python, one event at a time."""
-
-    def __init__(self, events: Sequence[Event], since: datetime, until: datetime) -> None:
-        unique = {event["event_id"]: event for event in events}.values()
-        self.all = sorted(unique, key=lambda e: (e["event_timestamp"], e["event_id"]))
-        self.inside = [e for e in self.all if since <= e["event_timestamp"] < until]
-
-    def first(self, step: str, events: Sequence[Event]) -> dict[str, Event]:
-        found: dict[str, Event] = {}
-        for event in events:
-            if event["event_type"] == f"booking.{step}":
-                found.setdefault(event["booking_id"], event)
-        return found
-
-    def totals(self) -> dict[str, Any]:
-        first = {step: self.first(step, self.inside) for step in STEPS}
-        prices = [Decimal(event["total_price"]) for event in first["confirmed"].values()]
-        value = sum(prices, Decimal(0))
-        by = Counter(event["cancelled_by"] for event in first["cancelled"].values())
-        return {
-            **{f"bookings_{step}": len(found) for step, found in first.items()},
-            **{
-                name: self.share(first["created"], step)
-                for name, step in (
-                    ("conversion_rate", "confirmed"),
-                    ("cancellation_rate", "cancelled"),
-                    ("completion_rate", "completed"),
-                )
-            },
-            "total_booking_value": cents(value),
-            "avg_booking_value": cents(value / len(prices)) if prices else None,
-            "cancellations_by": dict(by),
-        }
-
-    def share(self, created: dict[str, Event], step: str) -> float | None:
-        ever = self.first(step, self.all)
-        return round(100 * len(created.keys() & ever.keys()) / len(created), 2) if created else None
-
-    def point(self, begins: datetime, ends: datetime) -> dict[str, Any]:
-        part = Reference(self.inside, begins, ends)
-        totals = part.totals()
-        return {f"bookings_{step}": totals[f"bookings_{step}"] for step in STEPS} | {
-            "total_booking_value": totals["total_booking_value"]
-        }
-
-
-def cents(amount: Decimal) -> str:
-    return str(amount.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def ask(

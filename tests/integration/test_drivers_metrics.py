@@ -1,8 +1,5 @@
 """Drivers, against the same numbers computed the slow and obvious way."""
 
-from decimal import Decimal
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -10,18 +7,9 @@ from openride_analytics.schema.queries import DriverSort
 from openride_analytics.stats.drivers import drivers
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.drives import EVENTS, FIRST, LAST, ZONES, ask, ranges
-from tests.support.drives_reference import Reference, cents
+from tests.support.drives_reference import Reference, distribution
 
 LIMIT = 1000
-
-
-def distribution(rows: list[dict[str, Any]]) -> dict[str, str | None]:
-    earned = sorted(Decimal(row["total_earnings"]) for row in rows)
-    levels = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
-    return {
-        **{name: cents(earned[int(q * len(earned))]) if earned else None for name, q in levels.items()},
-        "mean": cents(sum(earned, Decimal(0)) / len(earned)) if earned else None,
-    }
 
 
 @pytest.mark.parametrize("sort", DriverSort)

@@ -13,6 +13,7 @@ from openride_analytics import settings as tree
 from openride_analytics.errors import Ambiguous, Retryable
 from openride_analytics.settings import Secret
 from openride_analytics.store.postgres import Postgres
+from tests.support.eventually import eventually
 from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.postgres
@@ -94,6 +95,22 @@ async def test_after_lost_connections_the_next_statement_is_answered(remote: Pos
     with suppress(Retryable):
         await remote.ping()
     assert await remote.fetch("SELECT 1 AS n") == [{"n": 1}]
+
+
+async def test_who_finds_every_connection_taken_is_refused_in_time_and_the_next_one_is_not(
+    postgres: Postgres,
+) -> None:
+    taking = [asyncio.create_task(postgres.execute("SELECT pg_sleep(20)")) for _ in range(4)]
+    await eventually(lambda: postgres._pool.get_size() - postgres._pool.get_idle_size() == 4)
+    refused = await asyncio.gather(
+        *(postgres.fetch("SELECT 1", timeout=0.1) for _ in range(20)), return_exceptions=True
+    )
+    for task in taking:
+        task.cancel()
+    await asyncio.gather(*taking, return_exceptions=True)
+    answers = await asyncio.gather(*(postgres.fetch("SELECT $1::int AS n", n) for n in range(8)))
+    assert {type(error) for error in refused} == {Retryable}  # and not Ambiguous: nothing was begun
+    assert [answer[0]["n"] for answer in answers] == list(range(8))
 
 
 async def test_cancelled_statements_lose_no_place(postgres: Postgres) -> None:

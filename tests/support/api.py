@@ -86,15 +86,15 @@ async def resources(
 ) -> AsyncIterator[ApiResources]:
     """Clients of whatever `environ` leads to; else of servers that are away."""
     settings = tree.load(NOBODY | environ)
+    metrics, clock = Metrics(), SteadyClock(now)
     warehouse, postgres, redis = (
-        clickhouse(settings.clickhouse),
+        clickhouse(settings.clickhouse, metrics=metrics),
         Postgres(settings.postgres),
         connect(settings.redis),
     )
     await warehouse.open()
     await postgres.open()
     try:
-        metrics, clock = Metrics(), SteadyClock(now)
         breaker = Breaker("redis", clock)
         answers = Answers(redis, breaker, metrics=metrics)
         limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)

@@ -195,3 +195,13 @@ def actors(event: Event) -> set[str]:
     if name.startswith("user."):
         return {event["user_id"]}
     return {event["driver_id" if name.startswith(("route.", "driver.")) else "rider_id"]}
+
+
+def distribution(rows: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Of what drivers earned, from their rows."""
+    earned = sorted(Decimal(row["total_earnings"]) for row in rows)
+    levels = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
+    return {
+        **{name: cents(earned[int(q * len(earned))]) if earned else None for name, q in levels.items()},
+        "mean": cents(sum(earned, Decimal(0)) / len(earned)) if earned else None,
+    }

@@ -83,11 +83,27 @@ async def warehouse(shared_settings: tree.Settings) -> AsyncIterator[ClickHouse]
     """The migrated database of the run, with nothing in it: for tests that only fill it."""
     client = ClickHouse(shared_settings.clickhouse)
     await client.open()
-    filled = await client.select(_FILLED)
-    for table in filled.columns[0] if filled.rows else []:
-        await client.execute(f"TRUNCATE TABLE {table}")
+    await empty(client)
     yield client
     await client.close()
+
+
+async def empty(clickhouse: ClickHouse) -> None:
+    """Take every row out of every table."""
+    for table in await filled(clickhouse):
+        await clickhouse.execute(f"TRUNCATE TABLE {table}")
+
+
+async def merge(clickhouse: ClickHouse) -> None:
+    """Merge every table wholly, as a server does in time."""
+    for table in await filled(clickhouse):
+        await clickhouse.execute(f"OPTIMIZE TABLE {table} FINAL")
+
+
+async def filled(clickhouse: ClickHouse) -> list[str]:
+    """The tables that hold rows."""
+    found = await clickhouse.select(_FILLED)
+    return list(found.columns[0]) if found.rows else []
 
 
 def kind_of(event: Event) -> str:

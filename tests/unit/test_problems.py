@@ -12,7 +12,7 @@ from litestar.exceptions import (
 )
 
 from openride_analytics.api.problems import FieldError, describe
-from openride_analytics.errors import Ambiguous, Fatal, Invalid, Reason, Rejected, Retryable
+from openride_analytics.errors import Ambiguous, Fatal, Invalid, Reason, Rejected, Retryable, TooMuch
 from openride_analytics.store.clickhouse import DataRefused, SchemaDrift
 
 AWAY = Retryable("clickhouse", "no answer to SELECT secret FROM users")
@@ -29,6 +29,8 @@ ZONE = Invalid("timezone", "is not a known time zone", "an IANA name")
         (Ambiguous("postgres", "lost"), 503),
         (SchemaDrift("schema: UNKNOWN_TABLE (60)"), 503),
         (ExceptionGroup("asked at once", [AWAY, ExceptionGroup("inner", [AWAY])]), 503),
+        (TooMuch("time"), 504),
+        (ExceptionGroup("asked at once", [TooMuch("time"), AWAY]), 504),
         (NotFoundException(), 404),
         (MethodNotAllowedException(), 405),
         (HTTPException(status_code=413), 413),
@@ -60,6 +62,11 @@ def test_all_wrong_parameters_are_named_at_once() -> None:
 
 def test_a_dependency_that_is_away_is_named_without_what_it_said() -> None:
     assert describe(AWAY)[0].detail == "clickhouse cannot answer now; try again later"
+
+
+def test_who_asked_too_much_is_told_of_what_and_not_to_ask_the_same_again() -> None:
+    described, headers = describe(TooMuch("memory"))
+    assert "more memory than" in (described.detail or "") and headers == {}
 
 
 def test_a_dependency_that_is_away_may_be_asked_again() -> None:

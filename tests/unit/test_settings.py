@@ -63,6 +63,7 @@ def value(environ: Mapping[str, str], path: str) -> object:
         ("retention.location_days", 30),
         ("retention.aggregates_days", 730),
         ("api.max_range_days", 400),
+        ("api.query_timeout_seconds", 10),
         ("api.analytics_timezone", "Africa/Lagos"),
         ("api.cors_origins", ()),
         ("exports.max_rows", 100_000),

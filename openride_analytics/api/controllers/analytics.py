@@ -4,7 +4,7 @@ from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
-from openride_analytics.api.dependencies import Api
+from openride_analytics.api.dependencies import Api, questions
 from openride_analytics.api.examples import analytics as examples
 from openride_analytics.api.kept import Asking, Kept
 from openride_analytics.api.operations import documented
@@ -18,7 +18,7 @@ from openride_analytics.stats.trends import trends
 
 def analytics(api: Api) -> list[ControllerRouterHandler]:
     """The routes of /v1/analytics."""
-    clickhouse = api.resources.clickhouse
+    clickhouse = questions(api.resources)
     kept = Kept(api.resources)
 
     @get(

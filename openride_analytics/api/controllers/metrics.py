@@ -6,7 +6,7 @@ from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
-from openride_analytics.api.dependencies import Api
+from openride_analytics.api.dependencies import Api, questions
 from openride_analytics.api.examples import metrics as examples
 from openride_analytics.api.kept import Asking, Kept
 from openride_analytics.api.operations import documented
@@ -24,7 +24,7 @@ from openride_analytics.stats.users import users
 
 def metrics(api: Api) -> list[ControllerRouterHandler]:
     """The routes of /v1/metrics, but for realtime."""
-    clickhouse = api.resources.clickhouse
+    clickhouse = questions(api.resources)
     kept = Kept(api.resources)
 
     @get(

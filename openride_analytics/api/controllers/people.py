@@ -6,7 +6,7 @@ from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
-from openride_analytics.api.dependencies import Api
+from openride_analytics.api.dependencies import Api, questions
 from openride_analytics.api.examples import analytics as examples
 from openride_analytics.api.kept import Asking, Kept
 from openride_analytics.api.operations import documented
@@ -23,7 +23,7 @@ def people(api: Api) -> list[ControllerRouterHandler]:
     """The routes of /v1/analytics that are about people."""
     given = api.resources
 
-    clickhouse = given.clickhouse
+    clickhouse = questions(given)
     kept = Kept(given)
 
     @get(

@@ -15,14 +15,14 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.access import Caller
-from openride_analytics.api.dependencies import Api
+from openride_analytics.api.dependencies import Api, questions
 from openride_analytics.api.examples.metrics import REALTIME
 from openride_analytics.api.health import Check
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks
 from openride_analytics.api.responses import PROBLEMS
 from openride_analytics.clock import wait
-from openride_analytics.errors import Retryable
+from openride_analytics.errors import Retryable, TooMuch
 from openride_analytics.schema.queries import RangeQuery
 from openride_analytics.schema.results import RealtimeMetrics
 from openride_analytics.stats.questions import understand
@@ -101,6 +101,7 @@ class _Feed:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._clickhouse = questions(api.resources)
         self._asking = asyncio.Lock()
         self._answer: RealtimeMetrics | None = None
         self._answered = 0.0
@@ -111,7 +112,7 @@ class _Feed:
         understand(query, api=given.settings.api, now=datetime.fromtimestamp(given.clock.time(), UTC))
 
     async def latest(self) -> RealtimeMetrics:
-        """Raises Retryable."""
+        """Raises Retryable, TooMuch."""
         clock = self._api.resources.clock
         async with self._asking:
             if self._answer is None or clock.monotonic() - self._answered >= EVERY_SECONDS:
@@ -123,7 +124,7 @@ class _Feed:
         given = self._api.resources
         report = await self._api.health.report()
         return await realtime(
-            given.clickhouse,
+            self._clickhouse,
             now=datetime.fromtimestamp(given.clock.time(), UTC),
             currency=given.settings.api.default_currency,
             conditions={check.name: _condition(check) for check in report.checks},
@@ -140,6 +141,8 @@ async def _events(
             yield _message("metrics", await feed.latest())
         except Retryable as error:
             yield _message("unavailable", {"detail": f"{error.dependency} cannot answer now"})
+        except TooMuch as error:  # there is nothing to narrow: wait for a quieter moment
+            yield _message("unavailable", {"detail": f"it takes more {error.limit} than it may now"})
 
 
 def _streamed() -> str:

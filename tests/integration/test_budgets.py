@@ -1,0 +1,179 @@
+"""What a question of a caller may cost: beyond that it is stopped, its caller is told so, and nobody else notices.
+
+Fault 16 of the list in `tests/faults` (a question past its deadline), through the whole API.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.errors import Retryable, TooMuch
+from openride_analytics.store import clickhouse as module
+from openride_analytics.store.clickhouse import Budget, ClickHouse
+from tests.support.api import Served, leading_to, resources, serving
+from tests.support.clickhouse import Database
+from tests.support.events import example
+from tests.support.eventually import poll
+from tests.support.fake_clickhouse import PROGRESS, FakeClickHouse, exception
+from tests.support.store import client_of
+from tests.support.warehouse import store
+
+pytestmark = pytest.mark.clickhouse
+
+NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
+OCTOBER = "start_date=2026-10-01&end_date=2026-10-31"
+BOOKINGS = f"/v1/metrics/bookings?{OCTOBER}"
+PAYMENTS = f"/v1/metrics/payments?{OCTOBER}"
+RUNNING = "SELECT count() AS c FROM system.processes WHERE query LIKE '%daily_booking' || '_metrics%'"
+# Whoever reads bookings waits for ten seconds, a hundredth at a time.
+SLOW = (
+    "RENAME TABLE daily_booking_metrics TO quick",
+    """CREATE VIEW daily_booking_metrics AS SELECT quick.* FROM quick CROSS JOIN
+    (SELECT sum(sleepEachRow(0.01)) AS slept FROM numbers(1000) SETTINGS max_block_size = 1) AS slow""",
+)
+
+
+async def book(clickhouse: ClickHouse, count: int = 3) -> None:
+    at = "2026-10-04T12:00:00+01:00"
+    events = [
+        example("booking.created", event_id=str(uuid4()), booking_id=str(uuid4()), event_timestamp=at)
+        for _ in range(count)
+    ]
+    await store(clickhouse, events, token=str(uuid4()))
+
+
+@asynccontextmanager
+async def api(settings: tree.Settings, **environ: str) -> AsyncIterator[Served]:
+    async with resources(leading_to(settings) | environ, now=NOW) as given, serving(given) as served:
+        yield served
+
+
+def clickhouse_of(served: Served) -> ClickHouse:
+    found: ClickHouse = served.server._api.resources.clickhouse
+    return found
+
+
+@pytest.fixture
+async def slow(migrated: ClickHouse) -> ClickHouse:
+    """Three bookings that take ten seconds to read."""
+    await book(migrated)
+    for statement in SLOW:
+        await migrated.execute(statement)
+    return migrated
+
+
+async def test_a_question_past_its_time_is_told_so(
+    slow: ClickHouse, warehouse_settings: tree.Settings
+) -> None:
+    async with api(warehouse_settings, QUERY_TIMEOUT_SECONDS="0.3") as served:
+        answer = await served.get(BOOKINGS)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (504, "urn:openride:problem:too-much")
+    assert "more time" in problem["detail"] and "a shorter range" in problem["detail"]
+
+
+async def test_a_question_past_its_time_is_gone_and_the_next_one_gets_its_own_answer(
+    slow: ClickHouse, warehouse_settings: tree.Settings
+) -> None:
+    """With one connection for questions, which is that of the question before."""
+    limits = {"QUERY_TIMEOUT_SECONDS": "0.3", "CLICKHOUSE_POOL_SIZE": "2"}
+
+    async def gone() -> bool:
+        return (await slow.select(RUNNING)).one() == {"c": 0}
+
+    async with api(warehouse_settings, **limits) as served:
+        assert (await served.get(BOOKINGS)).status_code == 504
+        await poll(gone, within=3)
+        answer = (await served.get(PAYMENTS)).json()
+    assert answer["payments_initiated"] == 0 and "bookings_created" not in answer
+
+
+async def test_a_caller_who_leaves_ends_the_question_at_the_server(
+    slow: ClickHouse, warehouse_settings: tree.Settings
+) -> None:
+    async def running(count: int) -> bool:
+        return (await slow.select(RUNNING)).one() == {"c": count}
+
+    async with api(warehouse_settings) as served:
+        asking = asyncio.create_task(served.get(BOOKINGS))
+        await poll(lambda: running(1))
+        asking.cancel()
+        await poll(lambda: running(0), within=3)
+        assert clickhouse_of(served).lent == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "bookings", "named"),
+    [({"QUERY_MAX_ROWS": "2"}, 3, "rows to read"), ({"QUERY_MAX_MEMORY_MB": "1"}, 20_000, "memory")],
+)
+async def test_a_question_beyond_its_budget_names_what_to_narrow(
+    warehouse: ClickHouse, shared_settings: tree.Settings, limits: dict[str, str], bookings: int, named: str
+) -> None:
+    await book(warehouse, bookings)
+    async with api(shared_settings, **limits) as served:
+        answer = await served.get(BOOKINGS)
+    assert answer.status_code == 504 and f"more {named} than one question may have" in answer.json()["detail"]
+
+
+async def test_only_questions_have_a_budget(warehouse: ClickHouse, shared_settings: tree.Settings) -> None:
+    """The audit, readiness and ingestion read with the same connections, as much as they need."""
+    await book(warehouse)
+    async with api(shared_settings, QUERY_MAX_ROWS="1", CLICKHOUSE_POOL_SIZE="2") as served:
+        refused = await served.get(BOOKINGS)
+        read = await clickhouse_of(served).select(
+            "SELECT uniqExact(booking_id) AS n FROM daily_booking_metrics"
+        )
+    assert (refused.status_code, read.one()) == (504, {"n": 3})
+
+
+# What the server may say
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "error"),
+    [
+        (158, "Limit for rows exceeded", TooMuch),
+        (159, "Timeout exceeded: elapsed 0.31 s", TooMuch),
+        (160, "Estimated query execution time is too long", TooMuch),
+        (241, "Query memory limit exceeded: would use 12.10 MiB", TooMuch),
+        (241, "Memory limit (for query) exceeded: would use 12.10 MiB", TooMuch),
+        (307, "Limit for bytes exceeded", TooMuch),
+        (396, "Limit for result exceeded", TooMuch),
+        (241, "User memory limit exceeded: would use 12.00 MiB", Retryable),
+        (241, "(total) memory limit exceeded: would use 3.60 GiB", Retryable),
+        (202, "Too many simultaneous queries", Retryable),
+    ],
+)
+async def test_too_much_is_told_from_overload(code: int, text: str, error: type[Exception]) -> None:
+    assert await said_by_a_server(exception(code, text)) is error
+
+
+async def test_a_server_that_works_and_does_not_end_was_asked_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.1)
+    assert await said_by_a_server(PROGRESS) is TooMuch
+
+
+async def test_a_server_that_says_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.1)
+    assert await said_by_a_server(b"") is Retryable
+
+
+async def said_by_a_server(answer: bytes) -> type[Any]:
+    """The error that a question ends with."""
+    async with FakeClickHouse(asked=answer) as server:
+        client = client_of(Database("127.0.0.1", server.port, "test"))
+        try:
+            await client.within(Budget(0.1, 1 << 30, 1_000)).select("SELECT 1")
+        except (TooMuch, Retryable) as error:
+            return TooMuch if isinstance(error, TooMuch) else Retryable
+        finally:
+            await client.close()
+    raise AssertionError("no error")
