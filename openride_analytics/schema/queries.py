@@ -26,6 +26,25 @@ class RangeQuery(msgspec.Struct, frozen=True, kw_only=True):
     granularity: Granularity = Granularity.DAILY
 
 
+class WorkbookQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workbook of metrics is asked over; it always has series."""
+
+    start_date: str | None = None
+    end_date: str | None = None
+    timezone: str | None = None
+    granularity: Granularity = Granularity.DAILY
+
+    def ranged(self) -> RangeQuery:
+        """The same as every metric is asked."""
+        return RangeQuery(
+            start_date=self.start_date,
+            end_date=self.end_date,
+            timezone=self.timezone,
+            granularity=self.granularity,
+            include_time_series=True,
+        )
+
+
 class Breakdown(StrEnum):
     """What people registered as."""
 
