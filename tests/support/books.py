@@ -41,7 +41,7 @@ def ride(n: int, at: datetime) -> Iterator[dict[str, Any]]:
 
     def event(event_type: str, **changes: Any) -> dict[str, Any]:
         known = example(event_type)
-        own = {name: value for name, value in ids.items() if name in known}
+        own: dict[str, Any] = {name: value for name, value in ids.items() if name in known}
         moment = (at + timedelta(minutes=next(minutes))).isoformat()
         return example(event_type, event_id=str(uuid4()), event_timestamp=moment, **own, **changes)
 
