@@ -15,6 +15,7 @@ from openride_analytics.api.controllers.people import people
 from openride_analytics.api.controllers.realtime import realtime_routes
 from openride_analytics.api.controllers.root import root
 from openride_analytics.api.controllers.schema import schema
+from openride_analytics.api.controllers.workbook import workbook
 from openride_analytics.api.cors import cors
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.envelope import MAX_BODY_BYTES, Envelope
@@ -27,6 +28,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
         handlers += [*metrics(api), *analytics(api), *people(api), *realtime_routes(api, stopping)]
+        handlers += workbook(api)
         handlers += schema(lambda: application, public=access.shows_schema)
     application = Litestar(
         handlers,

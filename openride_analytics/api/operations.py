@@ -32,7 +32,8 @@ def documented(
     query: type[msgspec.Struct] | None = None, *, example: object = None, schema: Schema | None = None
 ) -> type[Operation]:
     """An OpenAPI operation that has the query's fields for parameters. `example`: of the good answer, a struct (so it
-    cannot have another shape than what is sent) or a text. `schema`: of a good answer that is no struct.
+    cannot have another shape than what is sent) or a text. `schema`: of a good answer that is no struct; of a file
+    (contentMediaType) there is no example.
     """
 
     class Described(Operation):
@@ -66,8 +67,9 @@ def _complete(
         response["description"] = "The answer."
     if media_type == MEDIA_TYPE:
         content[media_type]["example"] = responses.example(status)
-    elif media_type is not None and example is not None:
-        content[media_type]["example"] = msgspec.to_builtins(example)
+    elif media_type is not None and status < HTTPStatus.MULTIPLE_CHOICES:
+        if example is not None:
+            content[media_type]["example"] = msgspec.to_builtins(example)
         if schema is not None or isinstance(example, str):
             content[media_type]["schema"] = schema or {"type": "string"}
 

@@ -39,30 +39,53 @@ class Granularity(StrEnum):
     MONTHLY = "monthly"
 
 
+Since = Annotated[
+    Edge | None,
+    Meta(description="First day of the range, or the instant it begins. Default: the 30 days to end_date."),
+]
+Until = Annotated[
+    Edge | None,
+    Meta(description="Last day of the range, inclusive; an instant is excluded. Default: today."),
+]
+InZone = Annotated[
+    Zone | None,
+    Meta(
+        description="IANA name of the time zone that days, weeks and months are of. Default: the service's."
+    ),
+]
+Buckets = Annotated[
+    Granularity,
+    Meta(description="How long the buckets of the time series are; weeks begin on Monday."),
+]
+
+
 class RangeQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters that all metrics share; None where the caller left one out."""
 
-    start_date: Annotated[
-        Edge | None,
-        Meta(
-            description="First day of the range, or the instant it begins. Default: the 30 days to end_date."
-        ),
-    ] = None
-    end_date: Annotated[
-        Edge | None,
-        Meta(description="Last day of the range, inclusive; an instant is excluded. Default: today."),
-    ] = None
-    timezone: Annotated[
-        Zone | None,
-        Meta(
-            description="IANA name of the time zone that days, weeks and months are of. Default: the service's."
-        ),
-    ] = None
+    start_date: Since = None
+    end_date: Until = None
+    timezone: InZone = None
     include_time_series: Annotated[bool, Meta(description="Also give the numbers bucket by bucket.")] = False
-    granularity: Annotated[
-        Granularity,
-        Meta(description="How long the buckets of the time series are; weeks begin on Monday."),
-    ] = Granularity.DAILY
+    granularity: Buckets = Granularity.DAILY
+
+
+class WorkbookQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workbook of metrics is asked over; it always has series."""
+
+    start_date: Since = None
+    end_date: Until = None
+    timezone: InZone = None
+    granularity: Buckets = Granularity.DAILY
+
+    def ranged(self) -> RangeQuery:
+        """The same as every metric is asked."""
+        return RangeQuery(
+            start_date=self.start_date,
+            end_date=self.end_date,
+            timezone=self.timezone,
+            granularity=self.granularity,
+            include_time_series=True,
+        )
 
 
 class Breakdown(StrEnum):

@@ -93,8 +93,11 @@ def _shape(question: Question, row: dict[str, Any], points: list[PaymentPoint] |
 
 
 def _groups(row: dict[str, Any]) -> list[_Group]:
-    found = zip(row["terms_of"], row["counts"], row["amounts"], strict=True)
-    return [_Group(*terms.split(" ", 3), count, amount) for terms, count, amount in found]
+    groups = []
+    for terms, count, amount in zip(row["terms_of"], row["counts"], row["amounts"], strict=True):
+        event_type, method, currency, error_code = terms.split(" ", 3)  # only the last may have spaces
+        groups.append(_Group(event_type, method, currency, error_code, count, amount))
+    return groups
 
 
 def _revenue_by_currency(groups: Sequence[_Group]) -> dict[str, Decimal]:

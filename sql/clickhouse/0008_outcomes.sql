@@ -142,7 +142,8 @@ ALTER TABLE {{database}}.daily_payment_metrics {{on_cluster}} ADD COLUMN IF NOT 
 ALTER TABLE {{local:daily_payment_metrics}} {{on_cluster}} MATERIALIZE COLUMN terms;
 
 -- What was stored before. An event that is stored meanwhile may be counted twice in `events`, which makes no answer wrong.
-INSERT INTO {{local:agg_popular_routes}}
+-- In a cluster each shard does it of its own.
+INSERT INTO {{database}}.agg_popular_routes
 WITH event_type = 'booking.created' AS is_first, toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC') AS end_of_time
 SELECT booking_id,
     1,
@@ -156,14 +157,16 @@ SELECT booking_id,
         seats_booked
     ),
     event_timestamp
-FROM {{local:daily_booking_metrics}} FINAL;
+FROM {{database}}.daily_booking_metrics FINAL
+SETTINGS parallel_distributed_insert_select = 2;
 
-INSERT INTO {{local:agg_geographic_metrics}}
+INSERT INTO {{database}}.agg_geographic_metrics
 SELECT booking_id, (event_timestamp, UUIDToNum(event_id), route_id, pickup_lat, pickup_lon), event_timestamp
-FROM {{local:daily_booking_metrics}} FINAL
-WHERE event_type = 'booking.created';
+FROM {{database}}.daily_booking_metrics FINAL
+WHERE event_type = 'booking.created'
+SETTINGS parallel_distributed_insert_select = 2;
 
-INSERT INTO {{local:agg_payments}}
+INSERT INTO {{database}}.agg_payments
 WITH toDateTime64(0, 3, 'UTC') AS never
 SELECT payment_id,
     event_type != 'payment.refunded',
@@ -172,12 +175,14 @@ SELECT payment_id,
     if(event_type = 'payment.initiated', event_timestamp, never),
     if(event_type = 'payment.success', event_timestamp, never),
     event_timestamp
-FROM {{local:daily_payment_metrics}} FINAL;
+FROM {{database}}.daily_payment_metrics FINAL
+SETTINGS parallel_distributed_insert_select = 2;
 
-INSERT INTO {{local:agg_trips}}
+INSERT INTO {{database}}.agg_trips
 SELECT trip_id,
     1,
     multiIf(event_type = 'trip.started', 1, event_type = 'trip.completed', 2, 4),
     if(event_type = 'trip.started', event_timestamp, toDateTime64(0, 3, 'UTC')),
     event_timestamp
-FROM {{local:daily_trip_metrics}} FINAL;
+FROM {{database}}.daily_trip_metrics FINAL
+SETTINGS parallel_distributed_insert_select = 2;

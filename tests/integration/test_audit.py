@@ -224,7 +224,7 @@ async def test_a_row_missing_in_events_raw_is_found_by_its_typed_table(rig: Rig)
         # A row that has a NULL, which must not swallow what else there is.
         ("route_history", "seats_total = seats_total + 1"),
         ("route_history", "base_price = 0"),
-        ("agg_popular_routes", "cancelled = 1 - cancelled"),
+        ("agg_popular_routes", "seen = bitXor(seen, 4)"),
         ("agg_geographic_metrics", "last_event_at = last_event_at + toIntervalSecond(1)"),
         ("actor_activity", "moments = arrayPushBack(moments, toUInt32(1))"),
         ("hourly_realtime_metrics", "events = events + 1"),

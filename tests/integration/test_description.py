@@ -82,10 +82,12 @@ def test_the_example_of_a_parameter_is_allowed(operations: dict[str, Said]) -> N
 
 
 def contents(operations: dict[str, Said]) -> Iterator[tuple[str, str, Said]]:
+    """All that is sent but files, of which a description can hold no example."""
     for name, said in operations.items():
         for status, response in said["responses"].items():
             for content in response.get("content", {}).values():
-                yield name, status, content
+                if "contentMediaType" not in content["schema"]:
+                    yield name, status, content
 
 
 def test_every_answer_has_an_example(operations: dict[str, Said]) -> None:

@@ -1,0 +1,1 @@
+"""Exports: what callers carry away as files."""

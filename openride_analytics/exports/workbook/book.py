@@ -1,0 +1,114 @@
+"""The workbook as a whole: asked for on the loop, built on a thread of its own."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
+from io import BytesIO
+from typing import Any, Final
+
+import xlsxwriter
+
+from openride_analytics.exports.workbook import area, lists, series
+from openride_analytics.exports.workbook.about import about
+from openride_analytics.exports.workbook.answers import Content, content
+from openride_analytics.exports.workbook.area import Chart
+from openride_analytics.exports.workbook.page import of
+from openride_analytics.exports.workbook.styles import Styles
+from openride_analytics.exports.workbook.summary import summary
+from openride_analytics.stats.periods import Period
+from openride_analytics.stats.questions import Question
+from openride_analytics.store.clickhouse import ClickHouse
+
+MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+SHEETS: Final = ("Summary", "Users", "Bookings", "Payments", "Trips", "Drivers", "Routes", "About")
+
+# One workbook at a time. Not the thread of `compute`: ingestion would wait for a whole workbook there.
+_THREAD: Final = ThreadPoolExecutor(1, "workbook")
+
+_OPTIONS: Final = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+_CHARTS: Final = {
+    "Users": (
+        Chart("line", "Active users", ["Active users"]),
+        Chart("column", "New registrations", ["New registrations"]),
+    ),
+    "Bookings": (
+        Chart("line", "Bookings", ["Created", "Confirmed", "Completed", "Cancelled"]),
+        Chart("column", "Value of confirmed bookings", ["Value"]),
+    ),
+    "Payments": (
+        Chart("column", "Revenue", ["Revenue"]),
+        Chart("column", "Payments that succeeded and failed", ["Succeeded", "Failed"], stacked=True),
+    ),
+    "Trips": (
+        Chart("line", "Trips", ["Started", "Completed", "Cancelled"]),
+        Chart("column", "Driver earnings", ["Driver earnings"]),
+    ),
+}
+
+
+async def metrics_workbook(clickhouse: ClickHouse, question: Question) -> bytes:
+    """An .xlsx file of all metrics over the question's range, beside the period before; series by day, unless the
+    question says how. Raises a group of Retryable: if one area fails there is no workbook.
+    """
+    found = await content(clickhouse, question)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, build, found)
+
+
+def file_name(period: Period) -> str:
+    """As in "openride-metrics-2026-10-01-to-2026-10-31.xlsx"."""
+    return f"openride-metrics-{period.first_day}-to-{period.last_day}.xlsx"
+
+
+def build(found: Content) -> bytes:
+    """The same from what is known. Takes the processor for a tenth of a second, or several with hourly series."""
+    target = BytesIO()
+    workbook = xlsxwriter.Workbook(target, _OPTIONS)
+    _describe(workbook, found)
+    for name in SHEETS:
+        workbook.add_worksheet(name)
+    _fill(workbook, found)
+    workbook.close()
+    return target.getvalue()
+
+
+def _fill(workbook: Any, found: Content) -> None:
+    styles = Styles(workbook)
+    tables = {
+        "Users": series.users(found),
+        "Bookings": series.bookings(found),
+        "Payments": series.payments(found),
+        "Trips": series.trips(found),
+    }
+    placed = {
+        name: area.area(workbook, styles, found, name, tables[name], charts)
+        for name, charts in _CHARTS.items()
+    }
+    area.drivers(workbook, styles, found)
+    area.routes(workbook, styles, found)
+    summary(workbook, styles, found, placed)
+    about(
+        workbook,
+        styles,
+        found,
+        {**tables, "Drivers": [lists.drivers(found)], "Routes": [lists.routes(found)]},
+    )
+    workbook.get_worksheet_by_name("Summary").activate()
+
+
+def _describe(workbook: Any, found: Content) -> None:
+    workbook.set_properties(
+        {
+            "title": f"OpenRide metrics, {found.question.period.label}",
+            "subject": of(found),
+            "author": "OpenRide Analytics",
+            "company": "OpenRide",
+            "category": "Metrics",
+            "comments": f"Compared with {found.before.label}. What each number means is on the sheet About.",
+            "created": found.question.asked_at.astimezone(UTC).replace(tzinfo=None),
+        }
+    )
