@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from openride_analytics.api.access import Access
 from openride_analytics.api.controllers.analytics import analytics
+from openride_analytics.api.controllers.exports import exports
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
 from openride_analytics.api.controllers.people import people
@@ -28,6 +29,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
         handlers += [*metrics(api), *analytics(api), *people(api), *realtime_routes(api, stopping)]
+        handlers += exports(api)
     return Litestar(
         handlers,
         guards=[Access(api.resources).admit],

@@ -4,7 +4,7 @@ Every problem of a query string is found at once, and says what would be allowed
 a range) is checked where it is understood, in `stats`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar, get_type_hints
@@ -43,6 +43,9 @@ DESCRIPTIONS: Final = {
     "resolution": "H3 resolution of hexes; it has no meaning for states and cities.",
     "compare": "Also give the same over as many days just before.",
     "moving_average": "Also give the mean over that many buckets, up to each one.",
+    "dataset": "What to export; `datasets` says what there is, and which columns.",
+    "columns": "Names of columns, with commas between. Default: those that `datasets` says.",
+    "offset": "How many to pass over.",
     "group_by": "state, city (of the route's origin; of registrations, as registered); payment_method of payments "
     "and revenue. Active users have no groups.",
 }
@@ -57,14 +60,16 @@ def asks(struct: type[T]) -> Provide:
     return Provide(decoded, sync_to_thread=False, use_cache=False)
 
 
-def decode(query_string: bytes, struct: type[T]) -> T:
-    """Raises a group of Invalid: one for each unknown, repeated or malformed parameter."""
+def decode(query_string: bytes, struct: type[T], *, others: Collection[str] = ()) -> T:
+    """Raises a group of Invalid: one for each unknown, repeated or malformed parameter. `others` are left alone."""
     given = _pairs(query_string)
     fields = _fields(struct)
     known = ", ".join(fields) or "none"
     values: dict[str, Any] = {}
     problems: list[Invalid] = []
     for name, text in given:
+        if name in others:
+            continue
         if name not in fields:
             problems.append(Invalid(_shown(name), "is not a parameter of this resource", known))
         elif name in values:

@@ -11,8 +11,8 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from openride_analytics.errors import Ambiguous, Fatal, Retryable
 from openride_analytics.store.binding import bind
 from openride_analytics.store.codes import DataRefused, SchemaDrift, ServerFailure
 from openride_analytics.store.pool import Pool
+from openride_analytics.store.raw import RawBlock
 from openride_analytics.store.rows import Rows
 from openride_analytics.store.wire import Settings, Wire
 
@@ -121,6 +122,38 @@ class ClickHouse:
         )
         return Block(names, types, columns)
 
+    async def stream(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        timeout: float,
+        block_rows: int,
+        name: str = "",
+        identifiers: Collection[str] = (),
+    ) -> AsyncGenerator[RawBlock, None]:
+        """The result of a read by blocks of at most about `block_rows`, each as it came, when it is asked for.
+
+        Close it (`contextlib.aclosing`) to stop the query early. `timeout` is for all of it. Raises as `select`.
+        """
+        bound = bind(sql, params or {}, identifiers=identifiers)
+        settings: Settings = {
+            "log_comment": name,
+            "max_execution_time": math.ceil(timeout),
+            "readonly": 2,
+            "max_block_size": block_rows,
+        }
+        until = asyncio.get_running_loop().time() + timeout
+        with self._timed(name):
+            async with AsyncExitStack() as stack:
+                try:
+                    async with asyncio.timeout_at(until):
+                        wire = await stack.enter_async_context(self._pool.connection("read"))
+                except TimeoutError:
+                    raise Retryable("clickhouse", f"no answer within {timeout:g} s") from None
+                async for block in _until(wire.stream(bound, settings), until, timeout):
+                    yield block
+
     async def execute(
         self,
         sql: str,
@@ -220,6 +253,21 @@ class ClickHouse:
             if self._metrics is not None:
                 seconds = self._metrics.clickhouse_query_seconds.labels(query=name or "other")
                 seconds.observe(time.monotonic() - begun)
+
+
+async def _until(
+    blocks: AsyncIterator[RawBlock], until: float, timeout: float
+) -> AsyncGenerator[RawBlock, None]:
+    """The same, with a deadline for each step: between them whoever asks may take his time."""
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                block = await anext(blocks, None)
+        except TimeoutError:
+            raise Retryable("clickhouse", f"not all of the answer within {timeout:g} s") from None
+        if block is None:
+            return
+        yield block
 
 
 def _check_names(*names: str) -> None:

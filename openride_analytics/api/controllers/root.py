@@ -19,6 +19,7 @@ _ANALYTICS = ("funnel", "cohort", "retention", "geographic", "trends")
 _FULL = {
     **{name: f"/v1/metrics/{name}" for name in _METRICS},
     **{name: f"/v1/analytics/{name}" for name in _ANALYTICS},
+    "exports": "/v1/exports",
     "openapi": "/schema/openapi.json",
 }
 
