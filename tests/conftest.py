@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.warehouse",
     "tests.support.drives",
     "tests.support.ingestion",
+    "tests.support.s3",
 ]

@@ -6,7 +6,15 @@ from typing import Any, Final, TypeVar
 import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
-from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Reference,
+    RequestBody,
+    Schema,
+)
 
 from openride_analytics.api.problems import Unprocessable
 from openride_analytics.errors import Invalid
@@ -38,7 +46,7 @@ def described(struct: type[msgspec.Struct], example: dict[str, Any]) -> type[Ope
     @dataclass
     class Telling(Operation):
         def __post_init__(self) -> None:
-            examples = {"example": Example(value=example)}
+            examples: dict[str, Example | Reference] = {"example": Example(value=example)}
             self.request_body = RequestBody(
                 {_JSON: OpenAPIMediaType(schema, examples=examples)}, required=True
             )

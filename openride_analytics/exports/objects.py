@@ -39,6 +39,7 @@ class Objects:
             where.netloc,
             prefix=where.path.strip("/") or None,
             virtual_hosted_style_request=False,
+            disable_bulk_delete=True,  # one is deleted at a time, and not every storage knows how to do many
             client_options={
                 "allow_http": (settings.s3_endpoint or "").startswith("http://"),
                 "connect_timeout": timedelta(seconds=2),

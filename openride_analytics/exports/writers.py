@@ -93,5 +93,6 @@ def _lists(columns: Sequence[Column]) -> list[pl.Expr]:
 def _compressed(file: IO[bytes], compression: Compression) -> AbstractContextManager[IO[bytes]]:
     """Leaves `file` open."""
     if compression is Compression.GZIP:
-        return cast("Any", gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0))
+        packed: Any = gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0)
+        return cast("AbstractContextManager[IO[bytes]]", packed)
     return nullcontext(file)

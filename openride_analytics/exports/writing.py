@@ -36,6 +36,9 @@ LONGEST_SECONDS: Final = 3600.0
 COUNT_SECONDS: Final = 600.0
 TELL_SECONDS: Final = 0.25
 
+# What polars says of the same: its errors have no numbers.
+_NO_ROOM: Final = ("No space left", "os error 28", "quota exceeded", "File too large")
+
 Write = Callable[[Iterator["pl.DataFrame"], IO[bytes]], list[str]]
 
 
@@ -91,10 +94,11 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: list[str] = []
 
 
-class _Progress:
-    """Says how many rows are written, not too often."""
+class Progress:
+    """Tells how many rows are written, not too often."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Told], None]) -> None:
+        self.tell = tell
         self.rows = 0
         self.total: int | None = None
         self._said = 0.0
@@ -103,7 +107,7 @@ class _Progress:
         self.rows += rows
         if (now := time.monotonic()) - self._said >= TELL_SECONDS:
             self._said = now
-            say(Told(self.rows, self.total))
+            self.tell(Told(self.rows, self.total))
 
 
 def say(told: Told) -> None:
@@ -115,13 +119,13 @@ def say(told: Told) -> None:
         os._exit(1)
 
 
-async def make(task: Task, progress: _Progress) -> list[str]:
+async def make(task: Task, progress: Progress) -> list[str]:
     """Write the file; what its format could not hold. Raises Retryable, OSError, Short."""
     clickhouse = ClickHouse(task.server.settings())
     await clickhouse.open()
     try:
         progress.total = await _count(clickhouse, task.order)
-        say(Told(0, progress.total))
+        progress.tell(Told(0, progress.total))
         warnings = await _write(clickhouse, task, progress)
         await _check(clickhouse, task.order, progress)
         return warnings
@@ -145,7 +149,7 @@ async def _count(clickhouse: ClickHouse, order: Order) -> int:
     return int(found.one()["total"])
 
 
-async def _check(clickhouse: ClickHouse, order: Order, progress: _Progress) -> None:
+async def _check(clickhouse: ClickHouse, order: Order, progress: Progress) -> None:
     """The number of rows must be what was counted before; or, as events come and expire, between that and now's."""
     before = progress.total or 0
     if progress.rows == min(before, order.limit):
@@ -157,7 +161,7 @@ async def _check(clickhouse: ClickHouse, order: Order, progress: _Progress) -> N
     progress.total = max(progress.rows, now)
 
 
-async def _write(clickhouse: ClickHouse, task: Task, progress: _Progress) -> list[str]:
+async def _write(clickhouse: ClickHouse, task: Task, progress: Progress) -> list[str]:
     asked = statements.rows(task.order, task.order.limit)
     stream = clickhouse.stream(
         asked.sql,
@@ -185,7 +189,7 @@ async def _next(blocks: Any) -> RawBlock | None:
     return found
 
 
-def _to_file(task: Task, blocks: Iterator[RawBlock], progress: _Progress) -> list[str]:
+def _to_file(task: Task, blocks: Iterator[RawBlock], progress: Progress) -> list[str]:
     from openride_analytics.exports.frames import frame  # noqa: PLC0415 - polars reads the environment
 
     columns = task.order.chosen
@@ -226,7 +230,7 @@ def problem_of(error: BaseException) -> str:
     """What may be told: no path, no SQL, no value."""
     causes = [error, error.__cause__, error.__context__]
     codes = {cause.errno for cause in causes if isinstance(cause, OSError)}
-    if codes & {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
+    if codes & {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or any(word in str(error) for word in _NO_ROOM):
         return "there is no room left for the file"
     for cause in causes:
         if isinstance(cause, Retryable):
@@ -245,7 +249,7 @@ def main() -> int:
     os.environ["POLARS_MAX_THREADS"] = "1"  # the service has its own use for the other cores
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
     threading.Thread(target=_end_with_input, daemon=True).start()
-    progress = _Progress()
+    progress = Progress(say)
     try:
         warnings = asyncio.run(make(task, progress))
     except Fatal:

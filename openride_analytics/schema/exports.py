@@ -128,7 +128,7 @@ class ExportList(msgspec.Struct, frozen=True):
 
 
 class ExportColumn(msgspec.Struct, frozen=True):
-    """`default`: in a file for which no columns are named; `personal`: for admins; `filterable`: filters may name it."""
+    """`default`: in a file if no columns are named; `personal`: for admins; `filterable`: filters may name it."""
 
     name: str
     type: str

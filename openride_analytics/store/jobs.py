@@ -18,7 +18,7 @@ from openride_analytics.errors import Retryable
 from openride_analytics.store import job_scripts as scripts
 from openride_analytics.store.redis import Client
 
-DEADLINE_SECONDS: Final = 2.0
+DEADLINE_SECONDS: Final = 5.0
 LEASE_MS: Final = 30_000
 MOST_DEATHS: Final = 1
 DIED: Final = "whoever worked on it died, twice"

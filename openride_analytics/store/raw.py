@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openride_analytics.errors import Fatal
 
@@ -89,9 +90,12 @@ async def _column(reader: Any, type_: str, rows: int, lengths: Raw | None) -> Ra
     return Raw(type_, await _exactly(reader, rows * width), width, nulls)
 
 
-def prefixes(sizes: "np.typing.NDArray[np.uint32]") -> "np.typing.NDArray[np.int64]":
+def prefixes(sizes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """How many bytes the length before each string of so many bytes takes: seven bits in each."""
-    return 1 + sum((sizes >= 1 << bits).astype(np.int64) for bits in (7, 14, 21, 28))
+    found = np.ones(sizes.size, dtype=np.int64)
+    for bits in (7, 14, 21, 28):
+        found += sizes >= 1 << bits
+    return found
 
 
 async def _indexed(reader: Any, type_: str, rows: int) -> Raw:

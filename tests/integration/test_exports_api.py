@@ -308,7 +308,7 @@ async def test_datasets_tell_their_columns(api: Served) -> None:
 async def test_a_waiting_export_can_be_cancelled(
     warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
 ) -> None:
-    async with exporting(environ(shared_settings, redis_url, tmp_path), now=NOW, count=0) as (given, api):
+    async with exporting(environ(shared_settings, redis_url, tmp_path), now=NOW, count=0) as (_, api):
         who = somebody()
         export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
         assert (await api.client.delete(f"/v1/exports/{export_id}", headers=who)).status_code == 204

@@ -177,7 +177,7 @@ def _at_once(api: Api) -> list[ControllerRouterHandler]:
         media_type=MediaType.TEXT,
         responses=PROBLEMS,
     )
-    async def get_quick(request: Asking) -> Response[bytes]:
+    async def get_quick(request: Asking) -> Stream:
         asked = _quick_request(request.scope["query_string"])
         order = desk.understood(asked, personal=_may_see(request, asked), most_rows=MOST_ROWS)
         found = await quick(clickhouse, order)
