@@ -35,6 +35,8 @@ BLOCK_ROWS: Final = 1 << 15
 LONGEST_SECONDS: Final = 3600.0
 COUNT_SECONDS: Final = 600.0
 TELL_SECONDS: Final = 0.25
+AWAY_TRIES: Final = 4
+AWAY_SECONDS: Final = 1.0
 
 # What polars says of the same: its errors have no numbers.
 _NO_ROOM: Final = ("No space left", "os error 28", "quota exceeded", "File too large")
@@ -124,13 +126,23 @@ async def make(task: Task, progress: Progress) -> list[str]:
     clickhouse = ClickHouse(task.server.settings())
     await clickhouse.open()
     try:
-        progress.total = await _count(clickhouse, task.order)
+        progress.total = await _first_count(clickhouse, task.order)
         progress.tell(Told(0, progress.total))
         warnings = await _write(clickhouse, task, progress)
         await _check(clickhouse, task.order, progress)
         return warnings
     finally:
         await clickhouse.close()
+
+
+async def _first_count(clickhouse: ClickHouse, order: Order) -> int:
+    """Nothing is written yet: a server that is away for a moment is asked again."""
+    for _ in range(AWAY_TRIES - 1):
+        try:
+            return await _count(clickhouse, order)
+        except Retryable:
+            await asyncio.sleep(AWAY_SECONDS)
+    return await _count(clickhouse, order)
 
 
 class Short(Exception):  # noqa: N818 - the name says what the file is

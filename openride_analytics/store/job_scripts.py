@@ -1,7 +1,7 @@
 """What is done to jobs in Redis, each in one step that nobody can come between. Times are the server's, in ms.
 
 All keys are in one slot of a cluster, and each script is told every key it touches. A job is a hash. Of the other keys,
-`queue` has the ids that wait, by when they were made; `running` those being worked on, by when that must be renewed;
+`queue` has the ids that wait, by when they were made (to the microsecond: the first comes first); `running` those being worked on, by when that must be renewed;
 `active` both, as owner:id; `ends` those that are over, by when they are forgotten.
 """
 
@@ -10,6 +10,7 @@ from typing import Final
 _NOW: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local exactly = time[1] * 1000000 + time[2]
 """
 
 # KEYS: job, queue, owner's, active, idempotency. ARGV: id, owner, order, kind, most of an owner, most in all,
@@ -29,9 +30,9 @@ for _, member in ipairs(active) do
 end
 if own >= tonumber(ARGV[5]) then return {'crowded', ''} end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'owner', ARGV[2], 'order', ARGV[3], 'kind', ARGV[4], 'status', 'pending',
-  'created', now, 'updated', now, 'rows', 0, 'deaths', 0, 'generation', 0)
-redis.call('ZADD', KEYS[2], now, ARGV[1])
-redis.call('ZADD', KEYS[3], now, ARGV[1])
+  'created', now, 'since', exactly, 'updated', now, 'rows', 0, 'deaths', 0, 'generation', 0)
+redis.call('ZADD', KEYS[2], exactly, ARGV[1])
+redis.call('ZADD', KEYS[3], exactly, ARGV[1])
 redis.call('ZADD', KEYS[4], now, ARGV[2] .. ':' .. ARGV[1])
 if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[5], 'id', ARGV[1], 'print', ARGV[7])
@@ -100,7 +101,7 @@ if redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'status', 'pending', 'rows', 0, 'updated', now)
 redis.call('HDEL', KEYS[1], 'token')
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZADD', KEYS[3], redis.call('HGET', KEYS[1], 'created'), ARGV[1])
+redis.call('ZADD', KEYS[3], redis.call('HGET', KEYS[1], 'since'), ARGV[1])
 return 1
 """
 )
@@ -133,7 +134,7 @@ end
 redis.call('HSET', KEYS[1], 'status', 'pending', 'rows', 0, 'updated', now)
 redis.call('HDEL', KEYS[1], 'token')
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZADD', KEYS[5], redis.call('HGET', KEYS[1], 'created'), ARGV[1])
+redis.call('ZADD', KEYS[5], redis.call('HGET', KEYS[1], 'since'), ARGV[1])
 return 'pending'
 """
 )
@@ -170,7 +171,7 @@ WAITING: Final = (
     _NOW
     + """
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-return {redis.call('ZCARD', KEYS[1]), first[2] and now - tonumber(first[2]) or 0}
+return {redis.call('ZCARD', KEYS[1]), first[2] and (exactly - tonumber(first[2])) / 1000 or 0}
 """
 )
 
