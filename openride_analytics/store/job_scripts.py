@@ -1,8 +1,9 @@
 """What is done to jobs in Redis, each in one step that nobody can come between. Times are the server's, in ms.
 
 All keys are in one slot of a cluster, and each script is told every key it touches. A job is a hash. Of the other keys,
-`queue` has the ids that wait, by when they were made (to the microsecond: the first comes first); `running` those being worked on, by when that must be renewed;
-`active` both, as owner:id; `ends` those that are over, by when they are forgotten.
+`queue` has the ids that wait, by when they were made, to the microsecond: the first comes first; `running` those being
+worked on, by when that must be renewed; `active` both, as owner:id; `ends` those that are over, by when they are
+forgotten.
 """
 
 from typing import Final

@@ -19,6 +19,7 @@ from openride_analytics.store import job_scripts as scripts
 from openride_analytics.store.redis import Client
 
 DEADLINE_SECONDS: Final = 5.0
+AT_ONCE: Final = 16  # commands: a client has a connection for each, and not for any number of them
 LEASE_MS: Final = 30_000
 MOST_DEATHS: Final = 1
 DIED: Final = "whoever worked on it died, twice"
@@ -71,6 +72,7 @@ class Jobs:
     def __init__(self, client: Client, *, keep_ms: int, lease_ms: int = LEASE_MS) -> None:
         self._client: Any = client
         self._keep = keep_ms
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self.lease_ms = lease_ms
 
     async def create(
@@ -187,7 +189,7 @@ class Jobs:
 
     async def _call(self, *command: object) -> Any:
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(DEADLINE_SECONDS), self._turns:
                 return await self._client.execute_command(*command)
         except (RedisError, OSError, TimeoutError) as error:
             raise Retryable("redis", type(error).__name__) from None

@@ -1,0 +1,361 @@
+"""What goes wrong while files are made, kept and had back."""
+
+import asyncio
+import os
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.exports import cleaner
+from openride_analytics.store import jobs as jobs_module
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.api import Served, resources, serving
+from tests.support.events import example
+from tests.support.eventually import eventually, poll
+from tests.support.exports import ask, environ, exporting, made, over, somebody, status
+from tests.support.proxy import Fault, Proxy
+from tests.support.warehouse import store
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
+
+NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
+ASKED = {
+    "dataset": "booking_events",
+    "format": "csv",
+    "start_date": "2026-10-01",
+    "end_date": "2026-10-31",
+}
+
+
+@pytest.fixture(autouse=True)
+def _queue_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "_SAME_SLOT", f"test:{{{uuid4()}}}:")
+    monkeypatch.setattr(cleaner, "EVERY_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def variables(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> dict[str, str]:
+    """Those of a service that has some thousand bookings to export."""
+    events = [
+        example("booking.created", event_id=str(uuid4()), event_timestamp="2026-10-05T08:00:00Z")
+        for _ in range(4000)
+    ]
+    await store(warehouse, events, token=str(uuid4()))
+    return environ(shared_settings, redis_url, tmp_path / "exports")
+
+
+@pytest.fixture
+async def hung(variables: dict[str, str]) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
+    """What stands between the workers and their ClickHouse, and lets nothing pass of what they are answered."""
+    async with Proxy("127.0.0.1", int(variables["CLICKHOUSE_PORT"])) as proxy:
+        proxy.arm(Fault.HANG, on=b"exports/events")
+        yield proxy, variables | {"CLICKHOUSE_PORT": str(proxy.port)}
+
+
+def writers() -> list[psutil.Process]:
+    """The processes that make files now, of ours."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if (
+                "openride_analytics.exports.writing" in child.cmdline()
+                and child.status() != psutil.STATUS_ZOMBIE
+            ):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a disk with no more room; for processes that are begun meanwhile too."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "excel"])
+async def test_without_room_an_export_fails_leaves_nothing_and_can_be_made_later(
+    variables: dict[str, str], tmp_path: Path, form: str
+) -> None:
+    who, asked = somebody(), ASKED | {"format": form}
+    async with exporting(variables, now=NOW) as (_, api):
+        with files_of_at_most(20_000):
+            found = await over(api, who, (await ask(api, who, **asked)).json()["export_id"])
+        left = files(tmp_path / "exports")
+        again, _ = await made(api, who, **asked)
+    assert (found["status"], found["error"], left, again["row_count"]) == (
+        "failed",
+        "there is no room left for the file",
+        [],
+        4000,
+    )
+
+
+async def test_a_writer_that_dies_is_begun_once_more_then_the_export_fails(
+    hung: tuple[Proxy, dict[str, str]], tmp_path: Path
+) -> None:
+    _, variables = hung
+    who = somebody()
+    async with exporting(variables, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        for _ in range(2):
+            await eventually(lambda: len(writers()) == 1)
+            writers()[0].kill()
+            await eventually(lambda: not writers())
+        found = await over(api, who, export_id)
+        file = await api.get(f"/v1/exports/{export_id}/download", **who)
+    assert (found["status"], found["error"], file.status_code, files(tmp_path / "exports")) == (
+        "failed",
+        jobs_module.DIED,
+        409,
+        [],
+    )
+
+
+async def test_after_one_death_another_replica_makes_it(
+    hung: tuple[Proxy, dict[str, str]], variables: dict[str, str]
+) -> None:
+    """The first replica ends without a word; the second has a ClickHouse that answers."""
+    _, hanging = hung
+    who = somebody()
+    async with resources(variables, now=NOW) as given, serving(given) as api:
+        async with exporting(hanging, now=NOW) as (dying, _):
+            dying.jobs.lease_ms = 300
+            export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+            await eventually(lambda: len(writers()) == 1)
+            dying.jobs.hand_back = dying.jobs.beat = _says_nothing  # type: ignore[method-assign,assignment]
+        async with exporting(variables, now=NOW):
+            found = await over(api, who, export_id)
+    assert (found["status"], found["row_count"]) == ("completed", 4000)
+
+
+async def _says_nothing(*_: Any) -> bool:
+    return True
+
+
+async def test_a_worker_that_is_stopped_hands_its_export_back(
+    hung: tuple[Proxy, dict[str, str]], variables: dict[str, str]
+) -> None:
+    _, hanging = hung
+    who = somebody()
+    async with exporting(hanging, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        await eventually(lambda: len(writers()) == 1)
+    async with exporting(variables, now=NOW, count=0) as (given, api):
+        found = await status(api, who, export_id)
+        job = await given.jobs.get(export_id)
+    assert job is not None
+    assert (found["status"], job.deaths, writers()) == ("pending", 0, [])
+
+
+async def test_to_remove_a_running_export_ends_its_query(
+    variables: dict[str, str], warehouse: ClickHouse, redis_url: str
+) -> None:
+    """Its process is stopped when its query is under way, so that the query cannot end by itself."""
+    await warehouse.execute(
+        "INSERT INTO booking_events (event_id, event_type, event_timestamp, cancellation_reason) "
+        "SELECT generateUUIDv4(), 'booking.cancelled', toDateTime64('2026-10-05', 3, 'UTC'), randomString(200) "
+        "FROM numbers(200000)"
+    )
+    running = (
+        "SELECT count() AS n FROM system.processes "
+        "WHERE query LIKE '%ORDER BY `event_type`%' AND query NOT LIKE '%processes%'"
+    )
+
+    async def queries(count: int) -> bool:
+        return bool((await warehouse.select(running)).one()["n"] == count)
+
+    who = somebody()
+    async with exporting(variables | {"EXPORT_MAX_ROWS": "1000000"}, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        await poll(lambda: queries(1))
+        writers()[0].suspend()
+        assert await queries(1)
+        await api.client.delete(f"/v1/exports/{export_id}", headers=who)
+        await poll(lambda: queries(0))
+        found = await status(api, who, export_id)
+    assert (found["status"], writers()) == ("cancelled", [])
+
+
+async def test_a_file_is_had_from_another_replica(variables: dict[str, str]) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (_, api):
+        found, file = await made(api, who, **ASKED)
+    async with resources(variables, now=NOW) as given, serving(given) as other:
+        answer = await other.get(f"/v1/exports/{found['export_id']}/download", **who)
+    assert (answer.status_code, answer.content) == (200, file)
+
+
+@pytest.fixture
+async def done(
+    variables: dict[str, str], tmp_path: Path
+) -> AsyncIterator[tuple[Served, dict[str, str], str, Path]]:
+    """A completed export: where to ask, as whom, its path, and its file."""
+    who = somebody()
+    async with exporting(variables, now=NOW) as (_, api):
+        found, _ = await made(api, who, **ASKED)
+        (file,) = files(tmp_path / "exports")
+        yield api, who, f"/v1/exports/{found['export_id']}", file
+
+
+async def test_a_file_that_became_a_link_is_not_served(
+    done: tuple[Served, dict[str, str], str, Path], tmp_path: Path
+) -> None:
+    api, who, path, file = done
+    other = tmp_path / "other"
+    other.write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(other)
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_a_file_that_was_swapped_is_not_served(done: tuple[Served, dict[str, str], str, Path]) -> None:
+    api, who, path, file = done
+    file.write_bytes(b"another")
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_a_device_in_place_of_a_file_is_not_served(
+    done: tuple[Served, dict[str, str], str, Path],
+) -> None:
+    api, who, path, file = done
+    file.unlink()
+    os.mkfifo(file)
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_a_download_that_began_before_the_file_was_removed_ends_whole(
+    done: tuple[Served, dict[str, str], str, Path],
+) -> None:
+    api, who, path, file = done
+    whole = file.read_bytes()
+    async with api.client.stream("GET", f"{path}/download", headers=who) as answer:
+        file.unlink()
+        assert b"".join([piece async for piece in answer.aiter_raw()]) == whole
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/exports/..%2f..%2fetc%2fpasswd/download",
+        "/v1/exports//etc/passwd/download",
+        "/v1/exports/00000000-0000-0000-0000-00000000000g/download",
+        f"/v1/exports/{uuid4()}%00/download",
+    ],
+)
+async def test_nothing_else_can_be_had(done: tuple[Served, dict[str, str], str, Path], path: str) -> None:
+    api, who, *_ = done
+    assert (await api.get(path, **who)).status_code in (400, 404)
+
+
+async def test_names_from_a_poisoned_redis_lead_nowhere(
+    done: tuple[Served, dict[str, str], str, Path], redis_url: str
+) -> None:
+    from redis.asyncio import Redis
+
+    api, who, path, _ = done
+    async with Redis.from_url(redis_url) as client:
+        key = f"{jobs_module._SAME_SLOT}job:{path.rpartition('/')[2]}"
+        await client.hset(
+            key, mapping={"file": "../../../../../../etc/passwd", "size": Path("/etc/passwd").stat().st_size}
+        )
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Path) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (given, api):
+        given.jobs._keep = 300
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+
+        async def gone() -> bool:
+            return (await api.get(f"/v1/exports/{export_id}/status", **who)).status_code == 404
+
+        await poll(gone)
+        listed = (await api.get("/v1/exports", **who)).json()
+    assert (listed, files(tmp_path / "exports")) == ({"exports": [], "total": 0}, [])
+
+
+async def test_what_belongs_to_no_export_is_swept_away(variables: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    async with exporting(variables, count=0) as (given, _):
+        stray = folder / f"{uuid4()}.1.csv"
+        left = folder / "working" / f"{uuid4()}.1" / "file"
+        foreign = folder / "README"
+        for file in (stray, left, foreign):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"x")
+            os.utime(file, (0, 0))
+        os.utime(left.parent, (0, 0))
+        tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.metrics, given.clock)
+        await tidying.sweep()
+    assert files(folder) == [foreign]
+
+
+PARTS = [
+    ("bytes=0-9", 206, slice(0, 10)),
+    ("bytes=-10", 206, slice(-10, None)),
+    ("bytes=100-", 206, slice(100, None)),
+    ("bytes=5-999999999", 206, slice(5, None)),
+    ("bytes=9-5", 200, slice(None)),
+    ("bytes=0-1,5-6", 200, slice(None)),
+    ("lines=0-1", 200, slice(None)),
+]
+
+
+@pytest.mark.parametrize("kept", ["directory", "s3"])
+async def test_parts_of_a_file(
+    variables: dict[str, str], kept: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """From either store; and with it, that another replica serves what is in shared storage."""
+    where = request.getfixturevalue("s3") | {"EXPORT_TEMP_DIR": str(tmp_path / "a")} if kept == "s3" else {}
+    who = somebody()
+    async with exporting(variables | where, now=NOW) as (_, api):
+        found, whole = await made(api, who, **ASKED)
+        path = f"/v1/exports/{found['export_id']}/download"
+    elsewhere = where | {"EXPORT_TEMP_DIR": str(tmp_path / "b")} if where else {}
+    async with resources(variables | elsewhere, now=NOW) as given, serving(given) as api:
+        for asked, expected, part in PARTS:
+            answer = await api.get(path, range=asked, **who)
+            assert (answer.status_code, answer.content) == (expected, whole[part]), asked
+        beyond = await api.get(path, range="bytes=999999999-", **who)
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole)}")
+        tag = beyond.headers["etag"]
+        conditions = [
+            await api.get(path, **{"range": "bytes=0-1", "if-range": value}, **who) for value in (tag, '"x"')
+        ]
+        assert [answer.status_code for answer in conditions] == [206, 200]
+        head = await api.client.head(path, headers=who)
+        assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(whole)), b"")
+        assert (await api.client.delete(path.removesuffix("/download"), headers=who)).status_code == 204
+        assert await given.files.names() == []
+
+
+async def test_two_replicas_share_the_work_and_each_export_is_made_once(variables: dict[str, str]) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (one, api), exporting(variables, now=NOW) as (two, _):
+        ids = [(await ask(api, who, **ASKED)).json()["export_id"] for _ in range(4)]
+        found = await asyncio.gather(*(over(api, who, export_id) for export_id in ids))
+        counted = [
+            given.metrics.exports_total.labels("csv", "completed")._value.get() for given in (one, two)
+        ]
+    assert ({each["status"] for each in found}, sum(counted)) == ({"completed"}, 4)
