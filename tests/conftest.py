@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.drives",
     "tests.support.ingestion",
     "tests.support.s3",
+    "tests.support.redis_cluster",
 ]

@@ -98,7 +98,7 @@ class Worker:
             if not await self._held_until(claim, trying, making, stop):
                 return Status.CANCELLED
             if not making.done():
-                await self._until_known(self._jobs.hand_back, claim)
+                await self._until_known(self._jobs.hand_back, claim, within=AWAY_SECONDS)
                 return "handed_back"
             return await self._close(claim, making)
         finally:
@@ -169,9 +169,11 @@ class Worker:
     async def _end(self, claim: Claim, status: Status, said: Result) -> bool:
         return await self._until_known(lambda held: self._jobs.finish(held, status, said), claim)
 
-    async def _until_known(self, say: Callable[[Claim], Awaitable[bool]], claim: Claim) -> bool:
+    async def _until_known(
+        self, say: Callable[[Claim], Awaitable[bool]], claim: Claim, *, within: float | None = None
+    ) -> bool:
         """What the queue answers, as long as the lease may last; else another one takes over."""
-        until = self._clock.monotonic() + self._jobs.lease_ms / 1000
+        until = self._clock.monotonic() + (self._jobs.lease_ms / 1000 if within is None else within)
         while True:
             try:
                 return await say(claim)

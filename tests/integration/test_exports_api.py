@@ -11,15 +11,10 @@ from uuid import uuid4
 import pytest
 
 from openride_analytics import settings as tree
-from openride_analytics.exports import statements
-from openride_analytics.exports.catalog import SOURCES
-from openride_analytics.exports.quick import quick
-from openride_analytics.schema.exports import Dataset
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served
 from tests.support.events import example
 from tests.support.exports import ask, environ, exporting, made, rows, somebody, status
-from tests.support.making import order
 from tests.support.warehouse import store
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
@@ -97,32 +92,6 @@ async def test_bookkeeping_columns_come_only_if_asked_for(api: Served) -> None:
     assert "kafka_offset" not in rows(file)[0]
     _, file = await made(api, somebody(), **BOOKINGS, columns=["kafka_offset"])
     assert list(rows(file)[0]) == ["kafka_offset"]
-
-
-FILTERS: list[tuple[dict[str, Any], int]] = [
-    ({"event_type": "booking.confirmed"}, 1),
-    ({"event_type": ["booking.created", "booking.confirmed"]}, 4),
-    ({"booking_id": EVENTS[0]["booking_id"]}, 1),
-    ({"payment_id": None}, 3),
-    ({"payment_id": [None, str(uuid4())]}, 3),
-    ({"event_type": "booking.created", "event_timestamp": "2026-10-02T07:00:00Z"}, 1),
-    ({"refund_initiated": False}, 0),
-    ({"total_price": "0.01"}, 0),
-    ({"pickup_lat": -91.5}, 0),
-    ({"seats_booked": 255}, 0),
-    ({"cancelled_by": "'; DROP TABLE x --"}, 0),
-]
-
-
-@pytest.mark.parametrize(("filters", "expected"), FILTERS)
-async def test_filters_choose_rows(
-    api: Served, warehouse: ClickHouse, shared_settings: tree.Settings, filters: dict[str, Any], expected: int
-) -> None:
-    asked = statements.count(order(shared_settings, now=NOW, **BOOKINGS, filters=filters))
-    counted = (await warehouse.select(asked.sql, asked.params, identifiers=asked.identifiers)).one()["total"]
-    found = await quick(warehouse, order(shared_settings, now=NOW, **BOOKINGS, filters=filters))
-    rows_of = rows(b"".join([piece async for piece in found.pieces]))
-    assert (len(rows_of), counted) == (expected, expected)
 
 
 async def test_what_is_cut_is_said_to_be(api: Served) -> None:
@@ -276,48 +245,6 @@ async def test_without_redis_nothing_can_be_asked_for(shared_settings: tree.Sett
     assert [answer.status_code for answer in answers] == [503, 503, 503]
 
 
-async def test_quick_gives_rows_at_once(api: Served) -> None:
-    query = "dataset=booking_events&start_date=2026-10-01&end_date=2026-10-31&columns=event_type,seats_booked"
-    answer = await api.get(f"/v1/exports/quick/csv?{query}&event_type=booking.created", **somebody())
-    assert (answer.status_code, answer.headers["x-truncated"], len(rows(answer.content))) == (200, "false", 3)
-
-
-@pytest.mark.parametrize(
-    "query", ["dataset=nothing", "dataset=booking_events&columns=x", "dataset=booking_events&x=1"]
-)
-async def test_quick_says_what_is_wrong(api: Served, query: str) -> None:
-    answer = await api.get(f"/v1/exports/quick/csv?{query}", **somebody())
-    assert (answer.status_code, len(answer.json()["errors"])) == (400, 1)
-
-
-async def test_quick_says_that_there_were_more(
-    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
-) -> None:
-    several = [event("booking.created", "2026-10-05T08:00:00Z") for _ in range(10_001)]
-    await store(warehouse, several, token=str(uuid4()))
-    query = "dataset=booking_events&start_date=2026-10-01&end_date=2026-10-31&columns=event_id"
-    async with exporting(environ(shared_settings, redis_url, tmp_path), now=NOW, count=0) as (_, api):
-        answer = await api.get(f"/v1/exports/quick/csv?{query}", **somebody())
-    assert (answer.headers["x-truncated"], len(rows(answer.content))) == ("true", 10_000)
-
-
-async def test_datasets_tell_their_columns(api: Served) -> None:
-    found = (await api.get("/v1/exports/datasets", **somebody())).json()["datasets"]
-    users = next(dataset for dataset in found if dataset["name"] == "user_events")
-    phone = next(one for one in users["columns"] if one["name"] == "phone")
-    assert (len(found), phone) == (
-        14,
-        {
-            "name": "phone",
-            "type": "text",
-            "nullable": True,
-            "default": False,
-            "personal": True,
-            "filterable": True,
-        },
-    )
-
-
 async def test_a_waiting_export_can_be_cancelled(
     warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
 ) -> None:
@@ -328,11 +255,3 @@ async def test_a_waiting_export_can_be_cancelled(
         found = await status(api, who, export_id)
         file = await api.get(f"/v1/exports/{export_id}/download", **who)
     assert (found["status"], file.status_code) == ("cancelled", 409)
-
-
-@pytest.mark.parametrize("dataset", list(Dataset))
-async def test_every_dataset_can_be_asked_for(api: Served, dataset: Dataset) -> None:
-    query = f"dataset={dataset}&start_date=2026-10-01&end_date=2026-10-31"
-    answer = await api.get(f"/v1/exports/quick/csv?{query}", **somebody("admin"))
-    named = {column.name for column in SOURCES[dataset].columns if not column.bookkeeping}
-    assert (answer.status_code, set(answer.text.splitlines()[0].split(","))) == (200, named)

@@ -17,10 +17,10 @@ from openride_analytics import settings as tree
 from openride_analytics.exports import cleaner
 from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
-from tests.support.api import Served, resources, serving
+from tests.support.api import resources, serving
 from tests.support.events import example
 from tests.support.eventually import eventually, poll
-from tests.support.exports import ask, environ, exporting, made, over, somebody, status
+from tests.support.exports import ask, environ, exporting, files, made, over, somebody, status
 from tests.support.proxy import Fault, Proxy
 from tests.support.warehouse import store
 
@@ -75,10 +75,6 @@ def writers() -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
-
-
-def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @contextmanager
@@ -196,91 +192,6 @@ async def test_to_remove_a_running_export_ends_its_query(
     assert (found["status"], writers()) == ("cancelled", [])
 
 
-async def test_a_file_is_had_from_another_replica(variables: dict[str, str]) -> None:
-    who = somebody()
-    async with exporting(variables, now=NOW) as (_, api):
-        found, file = await made(api, who, **ASKED)
-    async with resources(variables, now=NOW) as given, serving(given) as other:
-        answer = await other.get(f"/v1/exports/{found['export_id']}/download", **who)
-    assert (answer.status_code, answer.content) == (200, file)
-
-
-@pytest.fixture
-async def done(
-    variables: dict[str, str], tmp_path: Path
-) -> AsyncIterator[tuple[Served, dict[str, str], str, Path]]:
-    """A completed export: where to ask, as whom, its path, and its file."""
-    who = somebody()
-    async with exporting(variables, now=NOW) as (_, api):
-        found, _ = await made(api, who, **ASKED)
-        (file,) = files(tmp_path / "exports")
-        yield api, who, f"/v1/exports/{found['export_id']}", file
-
-
-async def test_a_file_that_became_a_link_is_not_served(
-    done: tuple[Served, dict[str, str], str, Path], tmp_path: Path
-) -> None:
-    api, who, path, file = done
-    other = tmp_path / "other"
-    other.write_bytes(file.read_bytes())
-    file.unlink()
-    file.symlink_to(other)
-    assert (await api.get(f"{path}/download", **who)).status_code == 410
-
-
-async def test_a_file_that_was_swapped_is_not_served(done: tuple[Served, dict[str, str], str, Path]) -> None:
-    api, who, path, file = done
-    file.write_bytes(b"another")
-    assert (await api.get(f"{path}/download", **who)).status_code == 410
-
-
-async def test_a_device_in_place_of_a_file_is_not_served(
-    done: tuple[Served, dict[str, str], str, Path],
-) -> None:
-    api, who, path, file = done
-    file.unlink()
-    os.mkfifo(file)
-    assert (await api.get(f"{path}/download", **who)).status_code == 410
-
-
-async def test_a_download_that_began_before_the_file_was_removed_ends_whole(
-    done: tuple[Served, dict[str, str], str, Path],
-) -> None:
-    api, who, path, file = done
-    whole = file.read_bytes()
-    async with api.client.stream("GET", f"{path}/download", headers=who) as answer:
-        file.unlink()
-        assert b"".join([piece async for piece in answer.aiter_raw()]) == whole
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v1/exports/..%2f..%2fetc%2fpasswd/download",
-        "/v1/exports//etc/passwd/download",
-        "/v1/exports/00000000-0000-0000-0000-00000000000g/download",
-        f"/v1/exports/{uuid4()}%00/download",
-    ],
-)
-async def test_nothing_else_can_be_had(done: tuple[Served, dict[str, str], str, Path], path: str) -> None:
-    api, who, *_ = done
-    assert (await api.get(path, **who)).status_code in (400, 404)
-
-
-async def test_names_from_a_poisoned_redis_lead_nowhere(
-    done: tuple[Served, dict[str, str], str, Path], redis_url: str
-) -> None:
-    from redis.asyncio import Redis
-
-    api, who, path, _ = done
-    async with Redis.from_url(redis_url) as client:
-        key = f"{jobs_module._SAME_SLOT}job:{path.rpartition('/')[2]}"
-        await client.hset(
-            key, mapping={"file": "../../../../../../etc/passwd", "size": Path("/etc/passwd").stat().st_size}
-        )
-    assert (await api.get(f"{path}/download", **who)).status_code == 410
-
-
 async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Path) -> None:
     who = somebody()
     async with exporting(variables, now=NOW) as (given, api):
@@ -309,45 +220,6 @@ async def test_what_belongs_to_no_export_is_swept_away(variables: dict[str, str]
         tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.metrics, given.clock)
         await tidying.sweep()
     assert files(folder) == [foreign]
-
-
-PARTS = [
-    ("bytes=0-9", 206, slice(0, 10)),
-    ("bytes=-10", 206, slice(-10, None)),
-    ("bytes=100-", 206, slice(100, None)),
-    ("bytes=5-999999999", 206, slice(5, None)),
-    ("bytes=9-5", 200, slice(None)),
-    ("bytes=0-1,5-6", 200, slice(None)),
-    ("lines=0-1", 200, slice(None)),
-]
-
-
-@pytest.mark.parametrize("kept", ["directory", "s3"])
-async def test_parts_of_a_file(
-    variables: dict[str, str], kept: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    """From either store; and with it, that another replica serves what is in shared storage."""
-    where = request.getfixturevalue("s3") | {"EXPORT_TEMP_DIR": str(tmp_path / "a")} if kept == "s3" else {}
-    who = somebody()
-    async with exporting(variables | where, now=NOW) as (_, api):
-        found, whole = await made(api, who, **ASKED)
-        path = f"/v1/exports/{found['export_id']}/download"
-    elsewhere = where | {"EXPORT_TEMP_DIR": str(tmp_path / "b")} if where else {}
-    async with resources(variables | elsewhere, now=NOW) as given, serving(given) as api:
-        for asked, expected, part in PARTS:
-            answer = await api.get(path, range=asked, **who)
-            assert (answer.status_code, answer.content) == (expected, whole[part]), asked
-        beyond = await api.get(path, range="bytes=999999999-", **who)
-        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole)}")
-        tag = beyond.headers["etag"]
-        conditions = [
-            await api.get(path, **{"range": "bytes=0-1", "if-range": value}, **who) for value in (tag, '"x"')
-        ]
-        assert [answer.status_code for answer in conditions] == [206, 200]
-        head = await api.client.head(path, headers=who)
-        assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(whole)), b"")
-        assert (await api.client.delete(path.removesuffix("/download"), headers=who)).status_code == 204
-        assert await given.files.names() == []
 
 
 async def test_two_replicas_share_the_work_and_each_export_is_made_once(variables: dict[str, str]) -> None:

@@ -101,3 +101,8 @@ def rows(text: bytes) -> list[dict[str, str]]:
 def column(text: bytes, name: str) -> Sequence[str]:
     """One column of a CSV."""
     return [row[name] for row in rows(text)]
+
+
+def files(folder: Path) -> list[Path]:
+    """Whatever is left there."""
+    return [path for path in folder.rglob("*") if path.is_file()]

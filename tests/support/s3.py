@@ -82,7 +82,6 @@ def _fetch(base: Path, jars: Path) -> None:
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
     """A server with one empty bucket; the settings that lead the service there. Raises Unavailable."""
-    require_java()
     jars, (port,) = fetch_jars(), free_ports(1)
     (folder / "data" / BUCKET).mkdir(parents=True)
     (folder / "logback.xml").write_text(QUIET)
@@ -127,6 +126,13 @@ def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The settings that lead to an object store of this run."""
+    """The settings that lead to an object store of this run. Skips where there is no Java or Maven; fails in CI."""
+    try:
+        fetch_jars()
+        require_java()
+    except Unavailable as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must run the tests against real storage: {missing}")
+        pytest.skip(f"no object storage here: {missing}")
     with running(tmp_path_factory.mktemp("s3")) as environ:
         yield environ
