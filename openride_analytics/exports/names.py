@@ -10,7 +10,7 @@ from openride_analytics.stats.periods import Period
 
 SUFFIXES: Final = {Format.CSV: "csv", Format.EXCEL: "xlsx", Format.PARQUET: "parquet", Format.JSONL: "jsonl"}
 MEDIA_TYPES: Final = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
     "jsonl": "application/x-ndjson",

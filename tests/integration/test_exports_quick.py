@@ -83,6 +83,7 @@ async def test_quick_gives_rows_at_once(api: Served) -> None:
     query = "dataset=booking_events&start_date=2026-10-01&end_date=2026-10-31&columns=event_type,seats_booked"
     answer = await api.get(f"/v1/exports/quick/csv?{query}&event_type=booking.created", **somebody())
     assert (answer.status_code, answer.headers["x-truncated"], len(rows(answer.content))) == (200, "false", 3)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
 
 
 @pytest.mark.parametrize(
