@@ -3,7 +3,7 @@
 Names come from the catalog only, and values are bound.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -42,11 +42,16 @@ def count(order: Order) -> Statement:
     return _built(order, "count() AS total", "", {})
 
 
-def rows(order: Order, limit: int) -> Statement:
-    """The first rows, at most so many, with the columns as `frames` wants them."""
+def rows(order: Order, limit: int, *, unhurried: bool = False) -> Statement:
+    """The first rows, at most so many, with the columns as `frames` wants them.
+
+    `unhurried`: ClickHouse is to do it with one thread. Where rows come in the order of the table that is as fast, and
+    leaves the other threads to those who wait for numbers.
+    """
     names = [name for number, column in enumerate(order.chosen) for name in asked(column, f"c{number}")]
     by = ", ".join(f"`{name}`" for name in SOURCES[order.dataset].order)
-    return _built(order, ",\n    ".join(names), f"ORDER BY {by}\nLIMIT {{most:UInt64}}\n", {"most": limit})
+    found = _built(order, ",\n    ".join(names), f"ORDER BY {by}\nLIMIT {{most:UInt64}}\n", {"most": limit})
+    return replace(found, sql=f"{found.sql}, max_threads = 1") if unhurried else found
 
 
 def _built(order: Order, selected: str, tail: str, params: dict[str, object]) -> Statement:

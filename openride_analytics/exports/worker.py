@@ -12,6 +12,7 @@ from openride_analytics import settings as tree
 from openride_analytics.clock import Clock, wait
 from openride_analytics.errors import Retryable
 from openride_analytics.exports.attempt import Attempt, Died, attempt
+from openride_analytics.exports.directory import prepare
 from openride_analytics.exports.files import FileStore, name_of
 from openride_analytics.exports.names import suffix
 from openride_analytics.exports.orders import Order
@@ -42,20 +43,29 @@ class Worker:
         settings: tree.Settings,
         metrics: Metrics,
         clock: Clock,
+        *,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
+        """`look_seconds`: how often the queue is looked at while nothing waits."""
         self.name = f"export-{number}"
         self._jobs = jobs
         self._files = files
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._look_seconds = look_seconds
 
     @property
     def _scratch(self) -> Path:
         return self._settings.exports.temp_dir
 
     async def run(self, child: Child) -> None:
-        """Until told to stop; what is being made then is handed back to the queue."""
+        """Until told to stop; what is being made then is handed back to the queue. Raises Fatal if its directory is not
+        one for files of others."""
+        try:
+            await asyncio.to_thread(prepare, self._scratch)
+        except Retryable as error:  # each export will say so
+            log.warning("EXPORT_TEMP_DIR cannot be used yet", extra={"problem": error.problem})
         child.ready()
         while not child.stopping.is_set():
             try:
@@ -65,7 +75,7 @@ class Worker:
                 await wait(child.stopping, AWAY_SECONDS)
                 continue
             if claim is None:
-                await wait(child.stopping, LOOK_SECONDS)
+                await wait(child.stopping, self._look_seconds)
             else:
                 await self._work(claim, child.stopping)
 

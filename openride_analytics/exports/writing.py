@@ -9,6 +9,7 @@ does: then whoever started it is gone.
 import asyncio
 import errno
 import os
+import signal
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ BLOCK_ROWS: Final = 1 << 15
 LONGEST_SECONDS: Final = 3600.0
 COUNT_SECONDS: Final = 600.0
 TELL_SECONDS: Final = 0.25
+NICENESS: Final = 5
 AWAY_TRIES: Final = 4
 AWAY_SECONDS: Final = 1.0
 
@@ -129,7 +131,7 @@ async def make(task: Task, progress: Progress) -> list[str]:
         progress.total = await _first_count(clickhouse, task.order)
         progress.tell(Told(0, progress.total))
         warnings = await _write(clickhouse, task, progress)
-        await _check(clickhouse, task.order, progress)
+        await check(clickhouse, task.order, progress)
         return warnings
     finally:
         await clickhouse.close()
@@ -161,7 +163,7 @@ async def _count(clickhouse: ClickHouse, order: Order) -> int:
     return int(found.one()["total"])
 
 
-async def _check(clickhouse: ClickHouse, order: Order, progress: Progress) -> None:
+async def check(clickhouse: ClickHouse, order: Order, progress: Progress) -> None:
     """The number of rows must be what was counted before; or, as events come and expire, between that and now's."""
     before = progress.total or 0
     if progress.rows == min(before, order.limit):
@@ -174,7 +176,7 @@ async def _check(clickhouse: ClickHouse, order: Order, progress: Progress) -> No
 
 
 async def _write(clickhouse: ClickHouse, task: Task, progress: Progress) -> list[str]:
-    asked = statements.rows(task.order, task.order.limit)
+    asked = statements.rows(task.order, task.order.limit, unhurried=True)
     stream = clickhouse.stream(
         asked.sql,
         asked.params,
@@ -258,7 +260,13 @@ def problem_of(error: BaseException) -> str:
 
 def main() -> int:
     """Returns 0 also where the file could not be made: then that was said."""
-    os.environ["POLARS_MAX_THREADS"] = "1"  # the service has its own use for the other cores
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # they are the service's, which says itself when this is to end
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(NICENESS)  # whoever asks the service for numbers waits for them
+    os.environ["POLARS_MAX_THREADS"] = "1"
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
     threading.Thread(target=_end_with_input, daemon=True).start()
     progress = Progress(say)

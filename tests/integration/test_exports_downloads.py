@@ -1,4 +1,4 @@
-"""Files had back: whole or in part, from any replica, and never another file."""
+"""Files had back: whole or in part, from any replica, never another file; and gone when their time is over."""
 
 import os
 from collections.abc import AsyncIterator
@@ -14,7 +14,8 @@ from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served, resources, serving
 from tests.support.events import example
-from tests.support.exports import environ, exporting, files, made, somebody
+from tests.support.eventually import poll
+from tests.support.exports import ask, environ, exporting, files, made, somebody
 from tests.support.warehouse import store
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
@@ -170,3 +171,33 @@ async def test_parts_of_a_file(variables: dict[str, str], storage: dict[str, str
         assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(whole)), b"")
         assert (await api.client.delete(path.removesuffix("/download"), headers=who)).status_code == 204
         assert await given.files.names() == []
+
+
+async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Path) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (given, api):
+        given.jobs._keep = 300
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+
+        async def gone() -> bool:
+            return (await api.get(f"/v1/exports/{export_id}/status", **who)).status_code == 404
+
+        await poll(gone)
+        listed = (await api.get("/v1/exports", **who)).json()
+    assert (listed, files(tmp_path / "exports")) == ({"exports": [], "total": 0}, [])
+
+
+async def test_what_belongs_to_no_export_is_swept_away(variables: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    async with exporting(variables, count=0) as (given, _):
+        stray = folder / f"{uuid4()}.1.csv"
+        left = folder / "working" / f"{uuid4()}.1" / "file"
+        foreign = folder / "README"
+        for file in (stray, left, foreign):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"x")
+            os.utime(file, (0, 0))
+        os.utime(left.parent, (0, 0))
+        tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.metrics, given.clock)
+        await tidying.sweep()
+    assert files(folder) == [foreign]

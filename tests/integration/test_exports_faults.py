@@ -1,8 +1,8 @@
 """What goes wrong while files are made, kept and had back."""
 
 import asyncio
-import os
 import resource
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import psutil
 import pytest
 
 from openride_analytics import settings as tree
 from openride_analytics.exports import cleaner
+from openride_analytics.exports.writing import Progress, Server, Short, Task, check
 from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import resources, serving
 from tests.support.events import example
 from tests.support.eventually import eventually, poll
 from tests.support.exports import ask, environ, exporting, files, made, over, somebody, status
+from tests.support.making import order
 from tests.support.proxy import Fault, Proxy
 from tests.support.warehouse import store
 
@@ -163,63 +166,106 @@ async def test_a_worker_that_is_stopped_hands_its_export_back(
     assert (found["status"], job.deaths, writers()) == ("pending", 0, [])
 
 
-async def test_to_remove_a_running_export_ends_its_query(
-    variables: dict[str, str], warehouse: ClickHouse, redis_url: str
-) -> None:
-    """Its process is stopped when its query is under way, so that the query cannot end by itself."""
+@pytest.fixture
+async def many(variables: dict[str, str], warehouse: ClickHouse) -> dict[str, str]:
+    """So many rows that they cannot all be on their way at once."""
     await warehouse.execute(
         "INSERT INTO booking_events (event_id, event_type, event_timestamp, cancellation_reason) "
         "SELECT generateUUIDv4(), 'booking.cancelled', toDateTime64('2026-10-05', 3, 'UTC'), randomString(200) "
         "FROM numbers(200000)"
     )
+    return variables | {"EXPORT_MAX_ROWS": "1000000"}
+
+
+async def queries(warehouse: ClickHouse) -> int:
+    """How many exports ClickHouse is answering."""
     running = (
         "SELECT count() AS n FROM system.processes "
         "WHERE query LIKE '%ORDER BY `event_type`%' AND query NOT LIKE '%processes%'"
     )
+    return int((await warehouse.select(running)).one()["n"])
 
-    async def queries(count: int) -> bool:
-        return bool((await warehouse.select(running)).one()["n"] == count)
 
+async def until_queries(warehouse: ClickHouse, count: int) -> None:
+    async def so_many() -> bool:
+        return await queries(warehouse) == count
+
+    await poll(so_many)
+
+
+async def test_to_remove_a_running_export_ends_its_query(many: dict[str, str], warehouse: ClickHouse) -> None:
+    """Its process is stopped when its query is under way, so that the query cannot end by itself."""
     who = somebody()
-    async with exporting(variables | {"EXPORT_MAX_ROWS": "1000000"}, now=NOW) as (_, api):
+    async with exporting(many, now=NOW) as (_, api):
         export_id = (await ask(api, who, **ASKED)).json()["export_id"]
-        await poll(lambda: queries(1))
+        await until_queries(warehouse, 1)
         writers()[0].suspend()
-        assert await queries(1)
+        assert await queries(warehouse) == 1
         await api.client.delete(f"/v1/exports/{export_id}", headers=who)
-        await poll(lambda: queries(0))
+        await until_queries(warehouse, 0)
         found = await status(api, who, export_id)
     assert (found["status"], writers()) == ("cancelled", [])
 
 
-async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Path) -> None:
+async def test_rows_that_are_cut_off_make_no_file(
+    many: dict[str, str], warehouse: ClickHouse, tmp_path: Path
+) -> None:
     who = somebody()
-    async with exporting(variables, now=NOW) as (given, api):
-        given.jobs._keep = 300
+    async with (
+        Proxy("127.0.0.1", int(many["CLICKHOUSE_PORT"])) as proxy,
+        exporting(many | {"CLICKHOUSE_PORT": str(proxy.port)}, now=NOW) as (_, api),
+    ):
         export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        await until_queries(warehouse, 1)
+        writers()[0].suspend()
+        proxy.reset_all()
+        writers()[0].resume()
+        found = await over(api, who, export_id)
+    assert (found["status"], found["error"], files(tmp_path / "exports")) == (
+        "failed",
+        "clickhouse did not answer to the end",
+        [],
+    )
 
-        async def gone() -> bool:
-            return (await api.get(f"/v1/exports/{export_id}/status", **who)).status_code == 404
 
-        await poll(gone)
-        listed = (await api.get("/v1/exports", **who)).json()
-    assert (listed, files(tmp_path / "exports")) == ({"exports": [], "total": 0}, [])
+async def test_a_writer_ends_when_whoever_began_it_is_gone(
+    hung: tuple[Proxy, dict[str, str]], tmp_path: Path
+) -> None:
+    proxy, variables = hung
+    settings = tree.load(variables)
+    task = Task(order(settings, now=NOW, **ASKED), Server.of(settings.clickhouse), str(tmp_path / "file"))
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "openride_analytics.exports.writing",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert writer.stdin is not None
+    writer.stdin.write(msgspec.json.encode(task) + b"\n")
+    await eventually(lambda: proxy.struck > 0)
+    writer.terminate()  # a signal for the whole group is not for it
+    writer.stdin.close()
+    async with asyncio.timeout(10):
+        assert await writer.wait() == 1
 
 
-async def test_what_belongs_to_no_export_is_swept_away(variables: dict[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / "exports"
-    async with exporting(variables, count=0) as (given, _):
-        stray = folder / f"{uuid4()}.1.csv"
-        left = folder / "working" / f"{uuid4()}.1" / "file"
-        foreign = folder / "README"
-        for file in (stray, left, foreign):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"x")
-            os.utime(file, (0, 0))
-        os.utime(left.parent, (0, 0))
-        tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.metrics, given.clock)
-        await tidying.sweep()
-    assert files(folder) == [foreign]
+@pytest.mark.parametrize(("written", "counted", "total"), [(4000, 4000, 4000), (4000, 3990, 4000)])
+async def test_rows_that_came_meanwhile_are_counted(
+    variables: dict[str, str], warehouse: ClickHouse, written: int, counted: int, total: int
+) -> None:
+    """There are 4,000 rows."""
+    progress = Progress(lambda _: None)
+    progress.rows, progress.total = written, counted
+    await check(warehouse, order(tree.load(variables), now=NOW, **ASKED), progress)
+    assert progress.total == total
+
+
+@pytest.mark.parametrize("written", [3999, 4001])
+async def test_a_file_of_another_number_of_rows_is_none(
+    variables: dict[str, str], warehouse: ClickHouse, written: int
+) -> None:
+    progress = Progress(lambda _: None)
+    progress.rows, progress.total = written, 4000
+    with pytest.raises(Short):
+        await check(warehouse, order(tree.load(variables), now=NOW, **ASKED), progress)
 
 
 async def test_two_replicas_share_the_work_and_each_export_is_made_once(variables: dict[str, str]) -> None:
