@@ -4,6 +4,8 @@
     reports   the same for PostgreSQL, where DATABASE_URL is set
     ingest    after schema: Kafka to ClickHouse
     audit     after schema, beside ingest: whether all of it got there once, every AUDIT_INTERVAL_MINUTES
+    export-n  after schema: EXPORT_WORKERS of them, each makes one exported file at a time, in a process of its own
+    export-cleaner  takes up exports whose worker died, removes what has expired
     http      from the start, so that whoever asks sees what is missing
     loop      measures how long whoever is ready to run in the event loop waits for it
 
@@ -22,6 +24,11 @@ from dataclasses import dataclass
 from openride_analytics.api import Api, Health, HttpServer
 from openride_analytics.clock import Clock, SystemClock, wait
 from openride_analytics.errors import Retryable
+from openride_analytics.exports.cleaner import Cleaner
+from openride_analytics.exports.desk import Desk
+from openride_analytics.exports.files import FileStore
+from openride_analytics.exports.places import file_store
+from openride_analytics.exports.worker import Worker
 from openride_analytics.ingest.auditor import Auditor
 from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.settings import Settings
@@ -30,6 +37,7 @@ from openride_analytics.store import migrations
 from openride_analytics.store.answers import Answers
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.jobs import Jobs
 from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.redis import Client as RedisClient
@@ -47,10 +55,11 @@ from openride_analytics.telemetry import Metrics
 
 log = logging.getLogger("openride.app")
 
-ROLES = ("api", "ingest")
+ROLES = ("api", "ingest", "exports")
 BACKOFF = Backoff(initial=0.5, factor=2, maximum=15, reset_after=60)
 LIMIT = Limit(restarts=5, within=120)
 AWAY_PAUSE = 2.0
+JOB_SECONDS = 2.0  # for an answer of Redis about a job, which nobody else can give
 LOOP_PAUSE = 0.02
 COLLECT_AT = 700_000  # objects more than at the last collection; garbage of so many is some 100 MB
 
@@ -65,6 +74,9 @@ class Resources:
     redis: RedisClient
     answers: Answers
     limits: RateLimits
+    jobs: Jobs
+    files: FileStore
+    exports: Desk
     metrics: Metrics
     clock: Clock
 
@@ -149,7 +161,14 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     breaker = Breaker("redis", clock)
     answers = Answers(cache, breaker, metrics=metrics)
     limits = RateLimits(cache, breaker, settings.api.rate_limit_per_minute)
-    return Resources(settings, clickhouse, postgres, cache, answers, limits, metrics, clock)
+    patient = connect_redis(settings.redis, timeout=JOB_SECONDS)
+    stack.push_async_callback(patient.aclose)
+    jobs = Jobs(patient, keep_ms=settings.exports.retention_hours * 3_600_000)
+    files = file_store(settings.exports)
+    desk = Desk(jobs, files, settings, clock)
+    return Resources(
+        settings, clickhouse, postgres, cache, answers, limits, jobs, files, desk, metrics, clock
+    )
 
 
 def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Spec]) -> Supervisor:
@@ -169,6 +188,8 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         if settings.ingest.audit_interval_minutes:
             auditor = Auditor(settings, resources.clickhouse, metrics, clock, lambda: ingestion.partitions)
             specs.append(Spec(auditor, after=("schema",)))
+    if "exports" in roles:
+        specs += _exports(resources)
     supervisor: Supervisor
     health = Health(
         resources,
@@ -187,3 +208,14 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         on_change=metrics.actor_changed,
     )
     return supervisor
+
+
+def _exports(resources: Resources) -> list[Spec]:
+    jobs, files, settings = resources.jobs, resources.files, resources.settings
+    metrics, clock = resources.metrics, resources.clock
+    workers = [
+        Worker(number, jobs, files, settings, metrics, clock)
+        for number in range(1, settings.exports.workers + 1)
+    ]
+    cleaner = Cleaner(jobs, files, settings.exports.temp_dir, metrics, clock)
+    return [*(Spec(worker, after=("schema",)) for worker in workers), Spec(cleaner)]

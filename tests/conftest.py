@@ -8,4 +8,6 @@ pytest_plugins = [
     "tests.support.drives",
     "tests.support.ingestion",
     "tests.support.books",
+    "tests.support.s3",
+    "tests.support.redis_cluster",
 ]

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from openride_analytics.api import document
 from openride_analytics.api.access import Access
 from openride_analytics.api.controllers.analytics import analytics
+from openride_analytics.api.controllers.exports import exports
 from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
 from openride_analytics.api.controllers.people import people
@@ -28,7 +29,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
         handlers += [*metrics(api), *analytics(api), *people(api), *realtime_routes(api, stopping)]
-        handlers += workbook(api)
+        handlers += [*exports(api), *workbook(api)]
         handlers += schema(lambda: application, public=access.shows_schema)
     application = Litestar(
         handlers,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openride_analytics.clock import Clock
+from openride_analytics.exports.desk import Desk
 from openride_analytics.settings import Settings
 from openride_analytics.store.answers import Answers
 from openride_analytics.store.clickhouse import Budget, ClickHouse
@@ -36,6 +37,9 @@ class Resources(Protocol):
 
     @property
     def limits(self) -> RateLimits: ...
+
+    @property
+    def exports(self) -> Desk: ...
 
     @property
     def metrics(self) -> Metrics: ...

@@ -55,7 +55,7 @@ class Envelope:
             return
         asked = scope["method"]
         request_id = _request_id(scope["headers"])
-        state = {**(scope.get("state") or {}), "request_id": request_id}
+        state = {**(scope.get("state") or {}), "request_id": request_id, "head": asked == "HEAD"}
         # A copy: the server below still knows that a HEAD is to have no body.
         inner = cast("HTTPScope", {**scope, "method": "GET" if asked == "HEAD" else asked, "state": state})
         reply = _Reply(send, request_id, [*origins.readable_by(self._cors, scope["headers"])])

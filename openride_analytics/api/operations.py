@@ -67,7 +67,7 @@ def _complete(
         response["description"] = "The answer."
     if media_type == MEDIA_TYPE:
         content[media_type]["example"] = responses.example(status)
-    elif media_type is not None and status < HTTPStatus.MULTIPLE_CHOICES:
+    elif media_type is not None and (status < HTTPStatus.MULTIPLE_CHOICES or schema is None):
         if example is not None:
             content[media_type]["example"] = msgspec.to_builtins(example)
         if schema is not None or isinstance(example, str):

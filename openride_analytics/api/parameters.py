@@ -4,6 +4,7 @@ Every problem of a query string is found at once, and says what would be allowed
 a range) is checked where it is understood, in `stats`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -30,14 +31,16 @@ def asks(struct: type[T]) -> Provide:
     return Provide(decoded, sync_to_thread=False, use_cache=False)
 
 
-def decode(query_string: bytes, struct: type[T]) -> T:
-    """Raises a group of Invalid: one for each unknown, repeated or malformed parameter."""
+def decode(query_string: bytes, struct: type[T], *, others: Collection[str] = ()) -> T:
+    """Raises a group of Invalid: one for each unknown, repeated or malformed parameter. `others` are left alone."""
     given = _pairs(query_string)
     fields = parameters(struct)
     known = ", ".join(fields) or "none"
     values: dict[str, Any] = {}
     problems: list[Invalid] = []
     for name, text in given:
+        if name in others:
+            continue
         if name not in fields:
             problems.append(Invalid(_shown(name), "is not a parameter of this resource", known))
         elif name in values:

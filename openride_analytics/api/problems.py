@@ -46,9 +46,21 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     request_id: str | None = None
 
 
+class Unprocessable(Exception):  # noqa: N818 - the name of the status
+    """A body whose fields are wrong: `errors` says which."""
+
+    def __init__(self, errors: Sequence[Invalid]) -> None:
+        super().__init__("; ".join(map(str, errors)))
+        self.errors = list(errors)
+
+
 def describe(error: BaseException) -> tuple[Problem, Mapping[str, str]]:
     """The problem that an error is to a caller, and the headers that go with it."""
     causes = list(_leaves(error))
+    if isinstance(error, Unprocessable):
+        fields = [field for cause in error.errors for field in _fields(cause)][:_MOST_ERRORS]
+        detail = "; ".join(f"{field.field}: {field.problem}" for field in fields)
+        return problem(422, "invalid-body", title="Invalid body", detail=detail, errors=fields), {}
     if causes and all(isinstance(cause, Invalid | ValidationException) for cause in causes):
         fields = [field for cause in causes for field in _fields(cause)][:_MOST_ERRORS]
         detail = (

@@ -28,6 +28,7 @@ def violations(values: Values) -> Iterator[Invalid]:
         _mail_login,
         _crash_point,
         _access_control,
+        _file_store,
     ):
         yield from rule(values)
 
@@ -89,6 +90,21 @@ def _inflight(values: Values) -> Iterator[Invalid]:
 
 def _mail_login(values: Values) -> Iterator[Invalid]:
     for name, other in (("SMTP_USER", "SMTP_PASSWORD"), ("SMTP_PASSWORD", "SMTP_USER")):
+        if values.get(name) is None and name in values and values.get(other) is not None:
+            yield Invalid(name, f"it is missing, and {other} is set", "both, or neither")
+
+
+def _file_store(values: Values) -> Iterator[Invalid]:
+    names = (
+        "EXPORT_S3_ENDPOINT",
+        "EXPORT_S3_REGION",
+        "EXPORT_S3_ACCESS_KEY_ID",
+        "EXPORT_S3_SECRET_ACCESS_KEY",
+    )
+    for name in names:
+        if values.get(name) is not None and values.get("EXPORT_STORE_URL", "") is None:
+            yield Invalid(name, "it has no effect without EXPORT_STORE_URL", "both, or neither")
+    for name, other in (names[2:], names[:1:-1]):
         if values.get(name) is None and name in values and values.get(other) is not None:
             yield Invalid(name, f"it is missing, and {other} is set", "both, or neither")
 

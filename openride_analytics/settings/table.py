@@ -1,5 +1,6 @@
 """Every variable there is, in the order in which they are documented and decoded."""
 
+from openride_analytics.settings import table_exports as exports
 from openride_analytics.settings import table_servers as servers
 from openride_analytics.settings import table_service as service
 from openride_analytics.settings.variable import Variable
@@ -13,7 +14,7 @@ VARIABLES: tuple[Variable, ...] = (
     *service.INGEST,
     *service.RETENTION,
     *service.API,
-    *service.EXPORTS,
+    *exports.EXPORTS,
     *service.MAIL,
     *service.AUTH,
     *service.OTEL,

@@ -1,14 +1,11 @@
 """The variables that say how the service itself behaves."""
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from openride_analytics.settings.kinds import (
     boolean,
     choice,
     currency,
-    directory,
     host,
     integer,
     number,
@@ -35,10 +32,6 @@ _HOST = Derived(
     lambda v: "127.0.0.1" if _local(v) else _EVERYWHERE,
 )
 _PUBLIC_URL = Derived("http://localhost:PORT", lambda v: f"http://localhost:{v.get('PORT', 8000)}")
-_TEMP_DIR = Derived(
-    "openride-exports under the system's temporary folder",
-    lambda _: str(Path(tempfile.gettempdir()) / "openride-exports"),
-)
 
 APP = (
     Variable("APP_NAME", "app.name", text(100), "openride-analytics-service", "Name in logs and traces"),
@@ -206,23 +199,6 @@ API = (
         "1000000000",
         "Rows of tables that it may read there",
     ),
-)
-
-EXPORTS = (
-    Variable(
-        "EXPORT_MAX_ROWS",
-        "exports.max_rows",
-        integer(1, 1_000_000_000),
-        "100000",
-        "Rows of an export, at most",
-    ),
-    Variable(
-        "EXPORT_TEMP_DIR", "exports.temp_dir", directory(), _TEMP_DIR, "Where exported files are written"
-    ),
-    Variable(
-        "EXPORT_RETENTION_HOURS", "exports.retention_hours", integer(1, 87_600), "24", "Hours they are kept"
-    ),
-    Variable("EXPORT_WORKERS", "exports.workers", integer(1, 64), "2", "Exports made at the same time"),
 )
 
 MAIL = (

@@ -119,6 +119,13 @@ class Exports(msgspec.Struct, frozen=True):
     temp_dir: Path
     retention_hours: int
     workers: int
+    max_per_user: int  # waiting or being made
+    max_waiting: int  # of all users together, those being made among them
+    store_url: str | None  # s3://bucket/prefix; None: temp_dir
+    s3_endpoint: str | None
+    s3_region: str | None
+    s3_access_key_id: str | None
+    s3_secret_access_key: Secret | None
 
 
 class Smtp(msgspec.Struct, frozen=True):

@@ -15,8 +15,8 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ from openride_analytics.store.binding import bind
 from openride_analytics.store.budget import Budget, exceeded
 from openride_analytics.store.codes import DataRefused, SchemaDrift, ServerFailure
 from openride_analytics.store.pool import Pool
+from openride_analytics.store.raw import RawBlock
 from openride_analytics.store.rows import Rows
 from openride_analytics.store.wire import Settings, Wire
 
@@ -137,6 +138,38 @@ class ClickHouse:
         if self._budget is not None:
             return await self._question(statement, self._budget, name)
         return Block(*await self._query(statement, timeout=timeout, name=name, limits=_READ_ONLY))
+
+    async def stream(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        timeout: float,
+        block_rows: int,
+        name: str = "",
+        identifiers: Collection[str] = (),
+    ) -> AsyncGenerator[RawBlock, None]:
+        """The result of a read by blocks of at most about `block_rows`, each as it came, when it is asked for.
+
+        Close it (`contextlib.aclosing`) to stop the query early. `timeout` is for all of it. Raises as `select`.
+        """
+        bound = bind(sql, params or {}, identifiers=identifiers)
+        settings: Settings = {
+            "log_comment": name,
+            "max_execution_time": math.ceil(timeout),
+            "readonly": 2,
+            "max_block_size": block_rows,
+        }
+        until = asyncio.get_running_loop().time() + timeout
+        with self._timed(name):
+            async with AsyncExitStack() as stack:
+                try:
+                    async with asyncio.timeout_at(until):
+                        wire = await stack.enter_async_context(self._pool.connection("read"))
+                except TimeoutError:
+                    raise Retryable("clickhouse", f"no answer within {timeout:g} s") from None
+                async for block in _until(wire.stream(bound, settings), until, timeout):
+                    yield block
 
     async def execute(
         self,
@@ -250,6 +283,21 @@ class ClickHouse:
             if self._metrics is not None:
                 seconds = self._metrics.clickhouse_query_seconds.labels(query=name or "other")
                 seconds.observe(time.monotonic() - begun)
+
+
+async def _until(
+    blocks: AsyncIterator[RawBlock], until: float, timeout: float
+) -> AsyncGenerator[RawBlock, None]:
+    """The same, with a deadline for each step: between them whoever asks may take his time."""
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                block = await anext(blocks, None)
+        except TimeoutError:
+            raise Retryable("clickhouse", f"not all of the answer within {timeout:g} s") from None
+        if block is None:
+            return
+        yield block
 
 
 def _check_names(*names: str) -> None:

@@ -1,4 +1,4 @@
-"""Redis: a client that answers or fails at once, since everything kept there can be had again without it."""
+"""Redis: a client that answers or fails at once, since nearly all that is kept there can be had without it."""
 
 from typing import Final, TypeAlias
 
@@ -13,8 +13,9 @@ TIMEOUT_SECONDS: Final = 0.2  # for connecting and for each answer
 Client: TypeAlias = Redis | RedisCluster
 
 
-def connect(settings: tree.Redis) -> Client:
-    """A client that connects when it is first used. Close it with `aclose()`.
+def connect(settings: tree.Redis, *, timeout: float = TIMEOUT_SECONDS) -> Client:
+    """A client that connects when it is first used, and waits `timeout` seconds for a connection and for each answer:
+    longer for what cannot be done without. Close it with `aclose()`.
 
     redis-py would retry ten times, for minutes in all, while a request waits; this one never repeats a
     command.
@@ -24,12 +25,12 @@ def connect(settings: tree.Redis) -> Client:
         return RedisCluster.from_url(
             settings.url.reveal(),
             retry=never,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
         )
     return Redis.from_url(
         settings.url.reveal(),
         retry=never,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
     )

@@ -8,7 +8,7 @@ deadline is the only one).
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from openride_analytics.compute import compute
 from openride_analytics.errors import Ambiguous, OpenRideError, Retryable
 from openride_analytics.store import native
 from openride_analytics.store.codes import DataRefused, SchemaDrift, failure
+from openride_analytics.store.raw import RawBlock, read_block
 from openride_analytics.store.rows import Rows
 
 _DATA_PACKET: Final = b"\x02\x00"  # a block for no temporary table
@@ -139,6 +140,36 @@ class Wire:
                     column.extend(values)
         self._busy = False
         return names, types, columns
+
+    async def stream(self, sql: str, settings: Settings) -> AsyncIterator[RawBlock]:
+        """The blocks of a result as they come, none before it is asked for: the server waits meanwhile.
+
+        Raises Retryable. Whoever does not take all of them leaves the connection unusable.
+        """
+        self._busy = True
+        with _translated():
+            await self._send_query(sql, settings)
+        while True:
+            with _translated():
+                block = await self._next_block()
+            if block is None:
+                break
+            if block.rows:
+                yield block
+        self._busy = False
+
+    async def _next_block(self) -> RawBlock | None:
+        reader = self._protocol.reader
+        while True:
+            kind = await reader.read_varint()
+            if kind == ServerPacket.DATA:
+                return await read_block(reader)
+            reader.position -= 1  # one byte, which asynch reads again
+            packet = await self._protocol._receive_packet()
+            if packet.type == ServerPacket.EXCEPTION:
+                raise packet.exception
+            if packet.type == ServerPacket.END_OF_STREAM:
+                return None
 
     async def insert(
         self,

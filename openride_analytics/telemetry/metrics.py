@@ -23,6 +23,8 @@ INSERT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 DELAY_SECONDS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 BATCH_EVENTS = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000)
 
+EXPORT_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
 # A turn of the loop should take a few milliseconds; what is held longer delays every answer.
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
@@ -57,6 +59,7 @@ class Metrics:
         self._cache()
         self._ingest()
         self._store()
+        self._exports()
         self._process()
 
     def _cache(self) -> None:
@@ -124,6 +127,22 @@ class Metrics:
     def _store(self) -> None:
         self.clickhouse_query_seconds = self._histogram(
             "clickhouse_query_seconds", "Reads, by the name of the statement", QUERY_SECONDS, "query"
+        )
+
+    def _exports(self) -> None:
+        self.exports_total = self._counter(
+            "exports_total",
+            "Exports that this process worked on: completed, failed, cancelled, died or handed_back",
+            "format",
+            "outcome",
+        )
+        self.export_seconds = self._histogram(
+            "export_seconds", "From taking up an export to its end", EXPORT_SECONDS, "format"
+        )
+        self.export_rows_total = self._counter("export_rows_total", "Rows of completed exports", "format")
+        self.exports_waiting = self._gauge("exports_waiting", "Exports that wait for a worker")
+        self.exports_waiting_seconds = self._gauge(
+            "exports_waiting_seconds", "Since when the first of them waits; 0: none does"
         )
 
     def _process(self) -> None:

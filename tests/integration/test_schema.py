@@ -143,11 +143,11 @@ FACTS = {
     "daily_trip_metrics": "*",
     "route_history": "*",
     "actor_activity": "*",
-    "agg_popular_routes": "* EXCEPT events",
+    "agg_popular_routes": "* EXCEPT (events, first), cityHash64(first)",
     "agg_payments": "* EXCEPT events",
     "agg_trips": "* EXCEPT events",
     "agg_driver_earnings": "*",
-    "agg_geographic_metrics": "*",
+    "agg_geographic_metrics": "* EXCEPT first, cityHash64(first)",
     "hourly_realtime_metrics": "minute, event_type, finalizeAggregation(entities), newest",
 }
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,9 +11,13 @@ import httpx
 from openride_analytics import settings as tree
 from openride_analytics.api import Api, Health, HttpServer, PartitionStatus
 from openride_analytics.clock import SystemClock
+from openride_analytics.exports.desk import Desk
+from openride_analytics.exports.files import FileStore
+from openride_analytics.exports.places import file_store
 from openride_analytics.store.answers import Answers
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.jobs import Jobs
 from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
@@ -52,6 +56,9 @@ class ApiResources:
     redis: Pings
     answers: Answers
     limits: RateLimits
+    jobs: Jobs
+    files: FileStore
+    exports: Desk
     metrics: Metrics
     clock: SteadyClock
 
@@ -92,17 +99,24 @@ async def resources(
         Postgres(settings.postgres),
         connect(settings.redis),
     )
+    patient = connect(settings.redis, timeout=10)
     await warehouse.open()
     await postgres.open()
     try:
         breaker = Breaker("redis", clock)
         answers = Answers(redis, breaker, metrics=metrics)
         limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
-        yield ApiResources(settings, warehouse, postgres, redis, answers, limits, metrics, clock)
+        jobs = Jobs(patient, keep_ms=settings.exports.retention_hours * 3_600_000)
+        files = file_store(settings.exports)
+        desk = Desk(jobs, files, settings, clock)
+        yield ApiResources(
+            settings, warehouse, postgres, redis, answers, limits, jobs, files, desk, metrics, clock
+        )
     finally:
         await warehouse.close()
         await postgres.close()
         await redis.aclose()
+        await patient.aclose()
 
 
 @asynccontextmanager
@@ -112,8 +126,9 @@ async def serving(
     children: Callable[[], Iterable[ChildStatus]] | None = None,
     partitions: Iterable[PartitionStatus] = (),
     full: bool = True,
+    beside: Sequence[Spec] = (),
 ) -> AsyncIterator[Served]:
-    """The server under a supervisor; `children` replaces what that says of its actors."""
+    """The server under a supervisor, with others `beside` it; `children` replaces what that says of its actors."""
     supervisor: Supervisor
     health = Health(
         given, children=children or (lambda: supervisor.children()), partitions=lambda: partitions
@@ -121,13 +136,15 @@ async def serving(
     server = HttpServer(Api(given, health, full=full))
     listening = asyncio.Event()
     supervisor = Supervisor(
-        [Spec(server)],
+        [Spec(server), *beside],
         clock=given.clock,
         backoff=Backoff(initial=0.1, factor=2, maximum=1, reset_after=60),
         limit=Limit(restarts=0, within=60),
         grace=5,
         rng=random.Random(),
-        on_change=lambda child: listening.set() if child.state == "running" else None,
+        on_change=lambda child: (
+            listening.set() if child.name == "http" and child.state == "running" else None
+        ),
     )
     task = asyncio.create_task(supervisor.run())
     waiting = asyncio.create_task(listening.wait())

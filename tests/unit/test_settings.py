@@ -333,6 +333,22 @@ def test_mail_user_without_password() -> None:
     ]
 
 
+def test_storage_needs_its_url_and_both_halves_of_a_key() -> None:
+    assert errors({"EXPORT_S3_ENDPOINT": "http://storage:9000"}) == [
+        "EXPORT_S3_ENDPOINT: it has no effect without EXPORT_STORE_URL; allowed: both, or neither"
+    ]
+    assert errors({"EXPORT_STORE_URL": "s3://files/made", "EXPORT_S3_ACCESS_KEY_ID": "key"}) == [
+        "EXPORT_S3_SECRET_ACCESS_KEY: it is missing, and EXPORT_S3_ACCESS_KEY_ID is set; allowed: both, or neither"
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["files", "s3://", "http://files/made", "s3://Files", "s3://key:secret@files"]
+)
+def test_storage_is_a_bucket(url: str) -> None:
+    assert [line.partition(":")[0] for line in errors({"EXPORT_STORE_URL": url})] == ["EXPORT_STORE_URL"]
+
+
 def test_no_crash_points_in_production() -> None:
     assert errors({"APP_ENV": "production", "CRASH_AT": "inserted", **GUARDED}) == [
         "CRASH_AT: it is set, and APP_ENV=production has no crash points; allowed: unset"

@@ -22,6 +22,7 @@ _ANALYTICS = ("funnel", "cohort", "retention", "geographic", "trends")
 _FULL = {
     **{name: f"/v1/metrics/{name}" for name in _METRICS},
     **{name: f"/v1/analytics/{name}" for name in _ANALYTICS},
+    "exports": "/v1/exports",
     "workbook": "/v1/exports/metrics/excel",
     "docs": "/schema",
     "openapi": "/schema/openapi.json",

@@ -1,0 +1,102 @@
+"""Files in a local directory, or one that replicas share."""
+
+import asyncio
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from openride_analytics.errors import Fatal, Retryable
+from openride_analytics.exports.files import Opened, parts_of
+
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Directory:
+    """The file store of a directory, made when it is first needed, for this user alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def publish(self, made: Path, name: str) -> int:
+        """`made` must be on the same file system."""
+        return await asyncio.to_thread(self._publish, made, name)
+
+    async def open(self, name: str) -> Opened | None:
+        if parts_of(name) is None:
+            return None
+        found = await asyncio.to_thread(self._open, name)
+        return None if found is None else _File(*found)
+
+    async def delete(self, name: str) -> None:
+        if parts_of(name) is not None:
+            with contextlib.suppress(FileNotFoundError):
+                await asyncio.to_thread((self._path / name).unlink)
+
+    async def names(self) -> list[tuple[str, float]]:
+        return await asyncio.to_thread(self._names)
+
+    def _publish(self, made: Path, name: str) -> int:
+        prepare(self._path)
+        size = made.stat().st_size
+        made.rename(self._path / name)
+        with _directory(self._path) as folder:
+            os.fsync(folder)
+        return size
+
+    def _open(self, name: str) -> tuple[int, int] | None:
+        """A descriptor and a size: of the very file that was looked at, not of whatever has its name a moment later."""
+        try:
+            with _directory(self._path) as folder:
+                file = os.open(name, _FILE, dir_fd=folder)
+        except OSError:  # not there, or a link
+            return None
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(file)
+            return None
+        return file, found.st_size
+
+    def _names(self) -> list[tuple[str, float]]:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._path) as entries:
+            return [
+                (entry.name, entry.stat(follow_symlinks=False).st_mtime)
+                for entry in entries
+                if parts_of(entry.name) is not None
+            ]
+        return []
+
+
+class _File:
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self.size = size
+
+    async def read(self, start: int, length: int) -> bytes:
+        return await asyncio.to_thread(os.pread, self._descriptor, length, start)
+
+    async def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def prepare(path: Path) -> None:
+    """Make the directory if need be. Raises Fatal if others might put files into it, Retryable if it cannot be made."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        raise Retryable("files", error.strerror or type(error).__name__) from None
+    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+        raise Fatal("EXPORT_TEMP_DIR: the directory is another user's, or open to all")
+
+
+@contextlib.contextmanager
+def _directory(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

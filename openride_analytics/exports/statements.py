@@ -1,0 +1,109 @@
+"""What ClickHouse is asked: how many rows there are, and the rows.
+
+Names come from the catalog only, and values are bound.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from openride_analytics.exports.catalog import SOURCES
+from openride_analytics.exports.columns import Column, Kind, asked
+from openride_analytics.exports.orders import Order, parsed
+from openride_analytics.schema.queries import Granularity
+from openride_analytics.stats.periods import Period, buckets, day_start
+from openride_analytics.store.sql import statement
+
+_SETTINGS: Final = "SETTINGS distributed_product_mode = 'global', join_use_nulls = 0"
+_LOOKS_BACK: Final = timedelta(days=29)
+
+_LITERALS: Final = {
+    Kind.UUID: "{%s:UUID}",
+    Kind.FLOAT: "{%s:Float64}",
+    Kind.BOOLEAN: "CAST({%s:UInt8}, 'Bool')",
+    Kind.MONEY: "toDecimal64({%s:String}, 2)",
+    Kind.INSTANT: "{%s:DateTime64(3, 'UTC')}",
+    Kind.DATE: "{%s:Date}",
+}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with what is bound in it. `identifiers`: the names that may be."""
+
+    name: str
+    sql: str
+    params: dict[str, object] = field(default_factory=dict)
+    identifiers: frozenset[str] = frozenset()
+
+
+def count(order: Order) -> Statement:
+    """One row: `total`, how many rows the order is about, whatever its limit."""
+    return _built(order, "count() AS total", "", {})
+
+
+def rows(order: Order, limit: int, *, unhurried: bool = False) -> Statement:
+    """The first rows, at most so many, with the columns as `frames` wants them.
+
+    `unhurried`: ClickHouse is to do it with one thread. Where rows come in the order of the table that is as fast, and
+    leaves the other threads to those who wait for numbers.
+    """
+    names = [name for number, column in enumerate(order.chosen) for name in asked(column, f"c{number}")]
+    by = ", ".join(f"`{name}`" for name in SOURCES[order.dataset].order)
+    found = _built(order, ",\n    ".join(names), f"ORDER BY {by}\nLIMIT {{most:UInt64}}\n", {"most": limit})
+    return replace(found, sql=f"{found.sql}, max_threads = 1") if unhurried else found
+
+
+def _built(order: Order, selected: str, tail: str, params: dict[str, object]) -> Statement:
+    source = SOURCES[order.dataset]
+    conditions, values = _conditions(order)
+    where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
+    inner = statement(source.statement)
+    sql = f"SELECT\n    {selected}\nFROM\n(\n{inner}\n)\n{where}{tail}{_SETTINGS}"
+    given = {name: value for name, value in _known(order).items() if name in source.parameters}
+    given |= {"since": order.since, "until": order.until}
+    identifiers = frozenset({source.table} if source.table else ())
+    return Statement(source.statement, sql, given | values | params, identifiers)
+
+
+def _known(order: Order) -> dict[str, object]:
+    """What the statements of datasets may want to know."""
+    period = order.period
+    days = buckets(period, Granularity.DAILY)
+    back = Period(day_start(period.first_day - _LOOKS_BACK, period.zone), period.until, period.zone)
+    return {
+        "table": SOURCES[order.dataset].table,
+        "days": [int(day.timestamp()) for day in days],
+        "dates": [day.astimezone(period.zone).date().isoformat() for day in days],
+        "known": [int(day.timestamp()) for day in buckets(back, Granularity.DAILY)],
+        "currency": order.currency,
+    }
+
+
+def _conditions(order: Order) -> tuple[list[str], dict[str, object]]:
+    source = SOURCES[order.dataset]
+    found: list[str] = []
+    values: dict[str, object] = {}
+    for number, (name, wanted) in enumerate(order.filters.items()):
+        column = source.column(name)
+        if column is None:
+            continue
+        given = {
+            f"f{number}_{place}": parsed(column, text)
+            for place, text in enumerate(wanted)
+            if text is not None
+        }
+        values |= given
+        found.append(_condition(column, list(given), null=None in wanted))
+    return found, values
+
+
+def _condition(column: Column, placeholders: list[str], *, null: bool) -> str:
+    literal = _LITERALS.get(
+        column.kind, f"{{%s:{column.integer if column.kind is Kind.INTEGER else 'String'}}}"
+    )
+    either = [f"isNull(`{column.name}`)"] if null else []
+    if placeholders:
+        listed = ", ".join(literal % placeholder for placeholder in placeholders)
+        either.append(f"`{column.name}` IN ({listed})")
+    return f"({' OR '.join(either)})"

@@ -1,0 +1,257 @@
+"""Exports through HTTP: asked for, made by a process of their own, had back; and what is said of wrong requests."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.api import Served
+from tests.support.events import example
+from tests.support.exports import ask, environ, exporting, made, rows, somebody, status
+from tests.support.warehouse import store
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
+
+NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
+OCTOBER = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
+BOOKINGS = {"dataset": "booking_events", "format": "csv", **OCTOBER}
+
+
+def event(event_type: str, at: str, **changes: Any) -> dict[str, Any]:
+    return example(event_type, event_id=str(uuid4()), event_timestamp=at, **changes)
+
+
+EVENTS = [
+    *(
+        event("booking.created", f"2026-10-0{day}T08:00:00+01:00", booking_id=str(uuid4()))
+        for day in (1, 2, 3)
+    ),
+    event("booking.confirmed", "2026-10-03T09:00:00+01:00"),
+    event("booking.created", "2026-09-30T23:30:00+01:00"),
+    event("user.registered", "2026-10-05T08:00:00+01:00", full_name="Ada", email="ada@example.com"),
+]
+
+
+@pytest.fixture
+async def api(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> AsyncIterator[Served]:
+    """Three bookings created in October, one of them confirmed; one of September; somebody registered."""
+    await store(warehouse, EVENTS, token=str(uuid4()))
+    variables = environ(shared_settings, redis_url, tmp_path / "exports", EXPORT_MAX_PER_USER="2")
+    async with exporting(variables, now=NOW) as (_, served):
+        yield served
+
+
+async def test_an_export_is_made_and_had_back(api: Served) -> None:
+    found, file = await made(api, somebody(), **BOOKINGS)
+    assert [row["event_type"] for row in rows(file)] == ["booking.confirmed", *["booking.created"] * 3]
+    for when in ("created_at", "updated_at", "expires_at", "export_id"):
+        assert found.pop(when)
+    assert found == {
+        "status": "completed",
+        "dataset": "booking_events",
+        "format": "csv",
+        "filename": "booking_events_2026-10-01_2026-10-31.csv",
+        "date_range": "2026-10-01 to 2026-10-31",
+        "timezone": "Africa/Lagos",
+        "progress": 1.0,
+        "row_count": 4,
+        "total_rows": 4,
+        "truncated": False,
+        "file_size": len(file),
+        "error": None,
+        "warnings": [],
+    }
+
+
+async def test_a_request_is_accepted_at_once(api: Served) -> None:
+    answer = await ask(api, somebody(), **BOOKINGS)
+    found = answer.json()
+    assert (answer.status_code, found["status"], answer.headers["location"]) == (
+        202,
+        "pending",
+        f"/v1/exports/{found['export_id']}/status",
+    )
+
+
+async def test_columns_come_in_the_order_asked_for(api: Served) -> None:
+    _, file = await made(api, somebody(), **BOOKINGS, columns=["seats_booked", "event_type"])
+    assert file.splitlines()[0] == b"seats_booked,event_type"
+
+
+async def test_bookkeeping_columns_come_only_if_asked_for(api: Served) -> None:
+    _, file = await made(api, somebody(), **BOOKINGS)
+    assert "kafka_offset" not in rows(file)[0]
+    _, file = await made(api, somebody(), **BOOKINGS, columns=["kafka_offset"])
+    assert list(rows(file)[0]) == ["kafka_offset"]
+
+
+async def test_what_is_cut_is_said_to_be(api: Served) -> None:
+    found, file = await made(api, somebody(), **BOOKINGS, row_limit=2)
+    assert (len(rows(file)), found["row_count"], found["total_rows"], found["truncated"]) == (2, 2, 4, True)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+async def test_a_file_can_be_compressed(api: Served, form: str) -> None:
+    who = somebody()
+    asked = BOOKINGS | {"format": form}
+    _, plain = await made(api, who, **asked)
+    found, packed = await made(api, who, **asked, compression="gzip")
+    assert (gzip.decompress(packed), found["filename"].endswith(f".{form}.gz")) == (plain, True)
+
+
+async def test_another_users_export_is_not_there(api: Served) -> None:
+    found, _ = await made(api, somebody(), **BOOKINGS)
+    path = f"/v1/exports/{found['export_id']}"
+    other = somebody("admin")
+    answers = [
+        await api.get(f"{path}/status", **other),
+        await api.get(f"{path}/download", **other),
+        await api.client.delete(path, headers=other),
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+async def test_ones_own_are_listed_the_newest_first(api: Served) -> None:
+    who = somebody()
+    ids = [(await made(api, who, **BOOKINGS))[0]["export_id"] for _ in range(3)]
+    listed = (await api.get("/v1/exports?limit=2", **who)).json()
+    assert ([found["export_id"] for found in listed["exports"]], listed["total"]) == (ids[:0:-1], 3)
+
+
+async def test_a_finished_export_is_removed_with_its_file(api: Served, tmp_path: Path) -> None:
+    who = somebody()
+    found, _ = await made(api, who, **BOOKINGS)
+    removed = await api.client.delete(f"/v1/exports/{found['export_id']}", headers=who)
+    after = await api.get(f"/v1/exports/{found['export_id']}/status", **who)
+    left = [path for path in (tmp_path / "exports").rglob("*") if path.is_file()]
+    assert (removed.status_code, after.status_code, left) == (204, 404, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"dataset": "system.tables"}, "dataset"),
+        ({"format": "exe"}, "format"),
+        ({"start_date": "yesterday"}, "start_date"),
+        ({"start_date": "2026-11-01"}, "start_date"),
+        ({"timezone": "Mars"}, "timezone"),
+        ({"columns": ["event_type; DROP TABLE x"]}, "columns"),
+        ({"columns": []}, "columns"),
+        ({"columns": ["event_id", "event_id"]}, "columns"),
+        ({"filters": {"1=1 OR x": 1}}, "filters.1=1 OR x"),
+        ({"filters": {"booking_id": "x"}}, "filters.booking_id"),
+        ({"filters": {"seats_booked": -1}}, "filters.seats_booked"),
+        ({"filters": {"seats_booked": 256}}, "filters.seats_booked"),
+        ({"filters": {"total_price": "1.001"}}, "filters.total_price"),
+        ({"filters": {"event_type": 5}}, "filters.event_type"),
+        ({"filters": {"event_timestamp": "2026-10-02T07:00:00"}}, "filters.event_timestamp"),
+        ({"row_limit": 0}, "row_limit"),
+        ({"row_limit": 100_001}, "row_limit"),
+        ({"compression": "gzip", "format": "parquet"}, "compression"),
+        ({"sql": "SELECT 1"}, "body"),
+    ],
+)
+async def test_wrong_fields_are_named(api: Served, changes: dict[str, Any], field: str) -> None:
+    answer = await ask(api, somebody(), **BOOKINGS | changes)
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+async def test_a_body_that_is_no_request_is_refused(api: Served, body: bytes) -> None:
+    headers = {**somebody(), "content-type": "application/json"}
+    answer = await api.client.post("/v1/exports/request", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_viewers_may_not_export(api: Served) -> None:
+    who = somebody("viewer")
+    answers = [await ask(api, who, **BOOKINGS), await api.get("/v1/exports/datasets", **who)]
+    assert [answer.status_code for answer in answers] == [403, 403]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"columns": ["event_id", "phone", "email"]}, {"filters": {"phone": "+2348012345678", "email": "a@b"}}],
+)
+async def test_personal_columns_are_for_admins(api: Served, asked: dict[str, Any]) -> None:
+    answer = await ask(api, somebody(), dataset="user_events", format="csv", **OCTOBER, **asked)
+    assert (answer.status_code, "phone, email" in answer.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize(("role", "there"), [("analyst", False), ("admin", True)])
+async def test_personal_columns_are_left_out_for_others(api: Served, role: str, there: bool) -> None:
+    _, file = await made(api, somebody(role), dataset="user_events", format="csv", **OCTOBER)
+    assert ("ada@example.com" in file.decode()) is there
+
+
+async def test_a_user_has_so_many_at_a_time(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> None:
+    variables = environ(shared_settings, redis_url, tmp_path, EXPORT_MAX_PER_USER="2")
+    async with exporting(variables, now=NOW, count=0) as (_, api):
+        who = somebody()
+        answers = [await ask(api, who, **BOOKINGS) for _ in range(3)]
+        other = await ask(api, somebody(), **BOOKINGS)
+        for answer in (*answers[:2], other):
+            headers = who if answer is not other else None
+            if headers:
+                await api.client.delete(f"/v1/exports/{answer.json()['export_id']}", headers=headers)
+        again = await ask(api, who, **BOOKINGS)
+    said = [answer.status_code for answer in (*answers, other, again)]
+    assert (said, "retry-after" in answers[2].headers) == ([202, 202, 429, 202, 202], True)
+
+
+async def test_a_hundred_requests_with_one_key_are_one_export(api: Served) -> None:
+    who = somebody() | {"Idempotency-Key": str(uuid4())}
+    answers = await asyncio.gather(*(ask(api, who, **BOOKINGS) for _ in range(100)))
+    assert ({answer.status_code for answer in answers}, len({a.json()["export_id"] for a in answers})) == (
+        {202},
+        1,
+    )
+
+
+async def test_a_key_is_for_one_request(api: Served) -> None:
+    who = somebody() | {"Idempotency-Key": "monthly"}
+    first, other = await ask(api, who, **BOOKINGS), await ask(api, who, **BOOKINGS | {"format": "jsonl"})
+    assert (first.status_code, other.status_code) == (202, 422)
+
+
+async def test_a_key_is_its_users(api: Served) -> None:
+    ids = {
+        (await ask(api, somebody() | {"Idempotency-Key": "k"}, **BOOKINGS)).json()["export_id"]
+        for _ in range(2)
+    }
+    assert len(ids) == 2
+
+
+async def test_without_redis_nothing_can_be_asked_for(shared_settings: tree.Settings, tmp_path: Path) -> None:
+    variables = environ(shared_settings, "redis://127.0.0.1:1/0", tmp_path)
+    async with exporting(variables, now=NOW, count=0) as (_, api):
+        who = somebody()
+        answers = [
+            await ask(api, who, **BOOKINGS),
+            await api.get("/v1/exports", **who),
+            await api.get(f"/v1/exports/{uuid4()}/status", **who),
+        ]
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+
+
+async def test_a_waiting_export_can_be_cancelled(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> None:
+    async with exporting(environ(shared_settings, redis_url, tmp_path), now=NOW, count=0) as (_, api):
+        who = somebody()
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        assert (await api.client.delete(f"/v1/exports/{export_id}", headers=who)).status_code == 204
+        found = await status(api, who, export_id)
+        file = await api.get(f"/v1/exports/{export_id}/download", **who)
+    assert (found["status"], file.status_code) == ("cancelled", 409)

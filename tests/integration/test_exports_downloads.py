@@ -1,0 +1,203 @@
+"""Files had back: whole or in part, from any replica, never another file; and gone when their time is over."""
+
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.exports import cleaner
+from openride_analytics.store import jobs as jobs_module
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.api import Served, resources, serving
+from tests.support.events import example
+from tests.support.eventually import poll
+from tests.support.exports import ask, environ, exporting, files, made, somebody
+from tests.support.warehouse import store
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
+
+NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
+ASKED = {
+    "dataset": "booking_events",
+    "format": "csv",
+    "start_date": "2026-10-01",
+    "end_date": "2026-10-31",
+}
+
+
+@pytest.fixture(autouse=True)
+def _queue_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "_SAME_SLOT", f"test:{{{uuid4()}}}:")
+    monkeypatch.setattr(cleaner, "EVERY_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def variables(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> dict[str, str]:
+    """Those of a service that has some thousand bookings to export."""
+    events = [
+        example("booking.created", event_id=str(uuid4()), event_timestamp="2026-10-05T08:00:00Z")
+        for _ in range(4000)
+    ]
+    await store(warehouse, events, token=str(uuid4()))
+    return environ(shared_settings, redis_url, tmp_path / "exports")
+
+
+async def test_a_file_is_had_from_another_replica(variables: dict[str, str]) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (_, api):
+        found, file = await made(api, who, **ASKED)
+    async with resources(variables, now=NOW) as given, serving(given) as other:
+        answer = await other.get(f"/v1/exports/{found['export_id']}/download", **who)
+    assert (answer.status_code, answer.content) == (200, file)
+
+
+@pytest.fixture
+async def done(
+    variables: dict[str, str], tmp_path: Path
+) -> AsyncIterator[tuple[Served, dict[str, str], str, Path]]:
+    """A completed export: where to ask, as whom, its path, and its file."""
+    who = somebody()
+    async with exporting(variables, now=NOW) as (_, api):
+        found, _ = await made(api, who, **ASKED)
+        (file,) = files(tmp_path / "exports")
+        yield api, who, f"/v1/exports/{found['export_id']}", file
+
+
+async def test_a_file_that_became_a_link_is_not_served(
+    done: tuple[Served, dict[str, str], str, Path], tmp_path: Path
+) -> None:
+    api, who, path, file = done
+    other = tmp_path / "other"
+    other.write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(other)
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_a_file_that_was_swapped_is_not_served(done: tuple[Served, dict[str, str], str, Path]) -> None:
+    api, who, path, file = done
+    file.write_bytes(b"another")
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_a_device_in_place_of_a_file_is_not_served(
+    done: tuple[Served, dict[str, str], str, Path],
+) -> None:
+    api, who, path, file = done
+    file.unlink()
+    os.mkfifo(file)
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+async def test_a_download_that_began_before_the_file_was_removed_ends_whole(
+    done: tuple[Served, dict[str, str], str, Path],
+) -> None:
+    api, who, path, file = done
+    whole = file.read_bytes()
+    async with api.client.stream("GET", f"{path}/download", headers=who) as answer:
+        file.unlink()
+        assert b"".join([piece async for piece in answer.aiter_raw()]) == whole
+
+
+async def test_nothing_else_can_be_had(done: tuple[Served, dict[str, str], str, Path]) -> None:
+    api, who, *_ = done
+    others = [
+        "..%2f..%2fetc%2fpasswd",
+        "/etc/passwd",
+        "00000000-0000-0000-0000-00000000000g",
+        f"{uuid4()}%00",
+    ]
+    found = [await api.get(f"/v1/exports/{other}/download", **who) for other in others]
+    assert {answer.status_code for answer in found} <= {400, 404}
+
+
+async def test_names_from_a_poisoned_redis_lead_nowhere(
+    done: tuple[Served, dict[str, str], str, Path], redis_url: str
+) -> None:
+    from redis.asyncio import Redis
+
+    api, who, path, _ = done
+    async with Redis.from_url(redis_url) as client:
+        key = f"{jobs_module._SAME_SLOT}job:{path.rpartition('/')[2]}"
+        await client.hset(
+            key, mapping={"file": "../../../../../../etc/passwd", "size": Path("/etc/passwd").stat().st_size}
+        )
+    assert (await api.get(f"{path}/download", **who)).status_code == 410
+
+
+PARTS = [
+    ("bytes=0-9", 206, slice(0, 10)),
+    ("bytes=-10", 206, slice(-10, None)),
+    ("bytes=100-", 206, slice(100, None)),
+    ("bytes=5-999999999", 206, slice(5, None)),
+    ("bytes=9-5", 200, slice(None)),
+    ("bytes=0-1,5-6", 200, slice(None)),
+    ("lines=0-1", 200, slice(None)),
+]
+
+
+@pytest.fixture(params=["directory", "s3"])
+def storage(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings that say where files are kept."""
+    return dict(request.getfixturevalue("s3")) if request.param == "s3" else {}
+
+
+async def test_parts_of_a_file(variables: dict[str, str], storage: dict[str, str], tmp_path: Path) -> None:
+    """From either store; and with it, that another replica serves what is in shared storage."""
+    where = storage | {"EXPORT_TEMP_DIR": str(tmp_path / "a")} if storage else {}
+    who = somebody()
+    async with exporting(variables | where, now=NOW) as (_, api):
+        found, whole = await made(api, who, **ASKED)
+        path = f"/v1/exports/{found['export_id']}/download"
+    elsewhere = where | {"EXPORT_TEMP_DIR": str(tmp_path / "b")} if where else {}
+    async with resources(variables | elsewhere, now=NOW) as given, serving(given) as api:
+        for asked, expected, part in PARTS:
+            answer = await api.get(path, range=asked, **who)
+            assert (answer.status_code, answer.content) == (expected, whole[part]), asked
+        beyond = await api.get(path, range="bytes=999999999-", **who)
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole)}")
+        tag = beyond.headers["etag"]
+        conditions = [
+            await api.get(path, **{"range": "bytes=0-1", "if-range": value}, **who) for value in (tag, '"x"')
+        ]
+        assert [answer.status_code for answer in conditions] == [206, 200]
+        head = await api.client.head(path, headers=who)
+        assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(whole)), b"")
+        assert (await api.client.delete(path.removesuffix("/download"), headers=who)).status_code == 204
+        assert await given.files.names() == []
+
+
+async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Path) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (given, api):
+        given.jobs._keep = 300
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+
+        async def gone() -> bool:
+            return (await api.get(f"/v1/exports/{export_id}/status", **who)).status_code == 404
+
+        await poll(gone)
+        listed = (await api.get("/v1/exports", **who)).json()
+    assert (listed, files(tmp_path / "exports")) == ({"exports": [], "total": 0}, [])
+
+
+async def test_what_belongs_to_no_export_is_swept_away(variables: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    async with exporting(variables, count=0) as (given, _):
+        stray = folder / f"{uuid4()}.1.csv"
+        left = folder / "working" / f"{uuid4()}.1" / "file"
+        foreign = folder / "README"
+        for file in (stray, left, foreign):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"x")
+            os.utime(file, (0, 0))
+        os.utime(left.parent, (0, 0))
+        tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.metrics, given.clock)
+        await tidying.sweep()
+    assert files(folder) == [foreign]

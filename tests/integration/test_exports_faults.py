@@ -1,0 +1,279 @@
+"""What goes wrong while files are made, kept and had back."""
+
+import asyncio
+import resource
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import psutil
+import pytest
+
+from openride_analytics import settings as tree
+from openride_analytics.exports import cleaner
+from openride_analytics.exports.writing import Progress, Server, Short, Task, check
+from openride_analytics.store import jobs as jobs_module
+from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.api import resources, serving
+from tests.support.events import example
+from tests.support.eventually import eventually, poll
+from tests.support.exports import ask, environ, exporting, files, made, over, somebody, status
+from tests.support.making import order
+from tests.support.proxy import Fault, Proxy
+from tests.support.warehouse import store
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
+
+NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
+ASKED = {
+    "dataset": "booking_events",
+    "format": "csv",
+    "start_date": "2026-10-01",
+    "end_date": "2026-10-31",
+}
+
+
+@pytest.fixture(autouse=True)
+def _queue_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "_SAME_SLOT", f"test:{{{uuid4()}}}:")
+    monkeypatch.setattr(cleaner, "EVERY_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def variables(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> dict[str, str]:
+    """Those of a service that has some thousand bookings to export."""
+    events = [
+        example("booking.created", event_id=str(uuid4()), event_timestamp="2026-10-05T08:00:00Z")
+        for _ in range(4000)
+    ]
+    await store(warehouse, events, token=str(uuid4()))
+    return environ(shared_settings, redis_url, tmp_path / "exports")
+
+
+@pytest.fixture
+async def hung(variables: dict[str, str]) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
+    """What stands between the workers and their ClickHouse, and lets nothing pass of what they are answered."""
+    async with Proxy("127.0.0.1", int(variables["CLICKHOUSE_PORT"])) as proxy:
+        proxy.arm(Fault.HANG, on=b"exports/events")
+        yield proxy, variables | {"CLICKHOUSE_PORT": str(proxy.port)}
+
+
+def writers() -> list[psutil.Process]:
+    """The processes that make files now, of ours."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if (
+                "openride_analytics.exports.writing" in child.cmdline()
+                and child.status() != psutil.STATUS_ZOMBIE
+            ):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a disk with no more room; for processes that are begun meanwhile too."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "excel"])
+async def test_without_room_an_export_fails_leaves_nothing_and_can_be_made_later(
+    variables: dict[str, str], tmp_path: Path, form: str
+) -> None:
+    who, asked = somebody(), ASKED | {"format": form}
+    async with exporting(variables, now=NOW) as (_, api):
+        with files_of_at_most(20_000):
+            found = await over(api, who, (await ask(api, who, **asked)).json()["export_id"])
+        left = files(tmp_path / "exports")
+        again, _ = await made(api, who, **asked)
+    assert (found["status"], found["error"], left, again["row_count"]) == (
+        "failed",
+        "there is no room left for the file",
+        [],
+        4000,
+    )
+
+
+async def test_a_writer_that_dies_is_begun_once_more_then_the_export_fails(
+    hung: tuple[Proxy, dict[str, str]], tmp_path: Path
+) -> None:
+    _, variables = hung
+    who = somebody()
+    async with exporting(variables, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        for _ in range(2):
+            await eventually(lambda: len(writers()) == 1)
+            writers()[0].kill()
+            await eventually(lambda: not writers())
+        found = await over(api, who, export_id)
+        file = await api.get(f"/v1/exports/{export_id}/download", **who)
+    assert (found["status"], found["error"], file.status_code, files(tmp_path / "exports")) == (
+        "failed",
+        jobs_module.DIED,
+        409,
+        [],
+    )
+
+
+async def test_after_one_death_another_replica_makes_it(
+    hung: tuple[Proxy, dict[str, str]], variables: dict[str, str]
+) -> None:
+    """The first replica ends without a word; the second has a ClickHouse that answers."""
+    _, hanging = hung
+    who = somebody()
+    async with resources(variables, now=NOW) as given, serving(given) as api:
+        async with exporting(hanging, now=NOW) as (dying, _):
+            dying.jobs.lease_ms = 300
+            export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+            await eventually(lambda: len(writers()) == 1)
+            dying.jobs.hand_back = dying.jobs.beat = _says_nothing  # type: ignore[method-assign,assignment]
+        async with exporting(variables, now=NOW):
+            found = await over(api, who, export_id)
+    assert (found["status"], found["row_count"]) == ("completed", 4000)
+
+
+async def _says_nothing(*_: Any) -> bool:
+    return True
+
+
+async def test_a_worker_that_is_stopped_hands_its_export_back(
+    hung: tuple[Proxy, dict[str, str]], variables: dict[str, str]
+) -> None:
+    _, hanging = hung
+    who = somebody()
+    async with exporting(hanging, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        await eventually(lambda: len(writers()) == 1)
+    async with exporting(variables, now=NOW, count=0) as (given, api):
+        found = await status(api, who, export_id)
+        job = await given.jobs.get(export_id)
+    assert job is not None
+    assert (found["status"], job.deaths, writers()) == ("pending", 0, [])
+
+
+@pytest.fixture
+async def many(variables: dict[str, str], warehouse: ClickHouse) -> dict[str, str]:
+    """So many rows that they cannot all be on their way at once."""
+    await warehouse.execute(
+        "INSERT INTO booking_events (event_id, event_type, event_timestamp, cancellation_reason) "
+        "SELECT generateUUIDv4(), 'booking.cancelled', toDateTime64('2026-10-05', 3, 'UTC'), randomString(200) "
+        "FROM numbers(200000)"
+    )
+    return variables | {"EXPORT_MAX_ROWS": "1000000"}
+
+
+async def queries(warehouse: ClickHouse) -> int:
+    """How many exports ClickHouse is answering."""
+    running = (
+        "SELECT count() AS n FROM system.processes "
+        "WHERE query LIKE '%ORDER BY `event_type`%' AND query NOT LIKE '%processes%'"
+    )
+    return int((await warehouse.select(running)).one()["n"])
+
+
+async def until_queries(warehouse: ClickHouse, count: int) -> None:
+    async def so_many() -> bool:
+        return await queries(warehouse) == count
+
+    await poll(so_many)
+
+
+async def test_to_remove_a_running_export_ends_its_query(many: dict[str, str], warehouse: ClickHouse) -> None:
+    """Its process is stopped when its query is under way, so that the query cannot end by itself."""
+    who = somebody()
+    async with exporting(many, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        await until_queries(warehouse, 1)
+        writers()[0].suspend()
+        assert await queries(warehouse) == 1
+        await api.client.delete(f"/v1/exports/{export_id}", headers=who)
+        await until_queries(warehouse, 0)
+        found = await status(api, who, export_id)
+    assert (found["status"], writers()) == ("cancelled", [])
+
+
+async def test_rows_that_are_cut_off_make_no_file(
+    many: dict[str, str], warehouse: ClickHouse, tmp_path: Path
+) -> None:
+    who = somebody()
+    async with (
+        Proxy("127.0.0.1", int(many["CLICKHOUSE_PORT"])) as proxy,
+        exporting(many | {"CLICKHOUSE_PORT": str(proxy.port)}, now=NOW) as (_, api),
+    ):
+        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        await until_queries(warehouse, 1)
+        writers()[0].suspend()
+        proxy.reset_all()
+        writers()[0].resume()
+        found = await over(api, who, export_id)
+    assert (found["status"], found["error"], files(tmp_path / "exports")) == (
+        "failed",
+        "clickhouse did not answer to the end",
+        [],
+    )
+
+
+async def test_a_writer_ends_when_whoever_began_it_is_gone(
+    hung: tuple[Proxy, dict[str, str]], tmp_path: Path
+) -> None:
+    proxy, variables = hung
+    settings = tree.load(variables)
+    task = Task(order(settings, now=NOW, **ASKED), Server.of(settings.clickhouse), str(tmp_path / "file"))
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "openride_analytics.exports.writing",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert writer.stdin is not None
+    writer.stdin.write(msgspec.json.encode(task) + b"\n")
+    await eventually(lambda: proxy.struck > 0)
+    writer.terminate()  # a signal for the whole group is not for it
+    writer.stdin.close()
+    async with asyncio.timeout(10):
+        assert await writer.wait() == 1
+
+
+@pytest.mark.parametrize(("written", "counted", "total"), [(4000, 4000, 4000), (4000, 3990, 4000)])
+async def test_rows_that_came_meanwhile_are_counted(
+    variables: dict[str, str], warehouse: ClickHouse, written: int, counted: int, total: int
+) -> None:
+    """There are 4,000 rows."""
+    progress = Progress(lambda _: None)
+    progress.rows, progress.total = written, counted
+    await check(warehouse, order(tree.load(variables), now=NOW, **ASKED), progress)
+    assert progress.total == total
+
+
+@pytest.mark.parametrize("written", [3999, 4001])
+async def test_a_file_of_another_number_of_rows_is_none(
+    variables: dict[str, str], warehouse: ClickHouse, written: int
+) -> None:
+    progress = Progress(lambda _: None)
+    progress.rows, progress.total = written, 4000
+    with pytest.raises(Short):
+        await check(warehouse, order(tree.load(variables), now=NOW, **ASKED), progress)
+
+
+async def test_two_replicas_share_the_work_and_each_export_is_made_once(variables: dict[str, str]) -> None:
+    who = somebody()
+    async with exporting(variables, now=NOW) as (one, api), exporting(variables, now=NOW) as (two, _):
+        ids = [(await ask(api, who, **ASKED)).json()["export_id"] for _ in range(4)]
+        found = await asyncio.gather(*(over(api, who, export_id) for export_id in ids))
+        counted = [
+            given.metrics.exports_total.labels("csv", "completed")._value.get() for given in (one, two)
+        ]
+    assert ({each["status"] for each in found}, sum(counted)) == ({"completed"}, 4)

@@ -1,0 +1,38 @@
+"""A Redis cluster for tests: of one node, which has all slots and refuses what a cluster refuses."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from openride_analytics.embedded.redis import EmbeddedRedis
+
+READY_SECONDS = 30
+SLOTS = 16_384
+
+
+class _Node(EmbeddedRedis):
+    def _options(self) -> list[str]:
+        return [*super()._options(), "--cluster-enabled", "yes"]
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the cluster of the run is."""
+    folder: Path = tmp_path_factory.mktemp("redis-cluster")
+    node = _Node(folder)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(node.start())
+        try:
+            with Redis.from_url(node.url) as client:
+                client.execute_command("CLUSTER", "ADDSLOTS", *range(SLOTS))
+                deadline = time.monotonic() + READY_SECONDS
+                while b"cluster_state:ok" not in bytes(client.execute_command("CLUSTER", "INFO")):
+                    assert time.monotonic() < deadline, "the cluster did not come up"
+                    time.sleep(0.05)
+            yield node.url
+        finally:
+            runner.run(node.stop())
