@@ -28,9 +28,9 @@ class Asked:
     options: tuple[tuple[str, str], ...]
     goal_ms: int
 
-    def url(self, since: datetime, until: datetime) -> str:
-        """Of the range [since, until), in UTC."""
-        edges = {"start_date": since.isoformat(), "end_date": until.isoformat(), "timezone": "UTC"}
+    def url(self, since: datetime, until: datetime, zone: str) -> str:
+        """Of the range [since, until)."""
+        edges = {"start_date": since.isoformat(), "end_date": until.isoformat(), "timezone": zone}
         return f"{self.path}?{urlencode(edges | dict(self.options))}"
 
 
@@ -60,11 +60,12 @@ QUESTIONS = (
 )
 
 
-def ranges(now: datetime, days: int, count: int) -> Iterator[tuple[datetime, datetime]]:
-    """`count` different ranges of so many days that end within the next hour: none is answered from the cache."""
+def ranges(now: datetime, days: int, count: int) -> Iterator[tuple[datetime, datetime, str]]:
+    """`count` (at most 25) different ranges of so many days that end within the next hour, each in a time zone of its
+    own: none is answered from the cache."""
     for n in range(count):
-        until = now + timedelta(minutes=5, seconds=n)
-        yield until - timedelta(days=days), until
+        until = now + timedelta(hours=1, seconds=n)
+        yield until - timedelta(days=days), until, f"Etc/GMT{n - 10:+d}"
 
 
 class Recording(ClickHouse):

@@ -1,0 +1,183 @@
+"""How long questions take: not kept, kept, beside the bare SQL, while events stream in, and as the data grows.
+
+The events are made inside ClickHouse (see `population`); the service is a real process, asked over loopback by one
+client that keeps its connection. Every range that is asked is another, so that none is kept, but where that is what is
+measured.
+"""
+
+import asyncio
+import http.client
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import clickhouse_driver
+
+from openride_analytics import kafka
+from openride_analytics.embedded.redis import EmbeddedRedis
+from tests.bench.figures import Figure, quantile, say
+from tests.bench.load import rides, send
+from tests.bench.population import populate
+from tests.bench.questions import QUESTIONS, ranges, statements
+from tests.bench.servers import KINDS, Servers, servers, warehouse
+from tests.bench.startup import until_ready
+from tests.support.service import running
+
+SAMPLES = 20  # of a question, of which the 95th percentile is the last but one
+KEPT_SAMPLES = 200
+RATE = 10_000
+SETTLE_SECONDS = 10  # the parts of a population are merged in the background
+
+Times = dict[str, list[float]]  # milliseconds, by question
+
+
+async def measure(sizes: Sequence[int], ingest_seconds: int) -> list[Figure]:
+    """`sizes`: how many events, the first of them measured in full, the others for how it grows. 0 seconds of
+    `ingest_seconds`: no questions while events stream in."""
+    figures: list[Figure] = []
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(servers("kafka" if ingest_seconds else None, "bench"))
+        redis = await stack.enter_async_context(EmbeddedRedis(site.folder / "redis"))
+        for n, size in enumerate(sizes):
+            environ = {
+                **site.environ(f"bench_api_{n}", topics="bench"),
+                **redis.env(),
+                "KAFKA_TOPIC_EPOCH": str(n),
+            }
+            async with warehouse(environ) as (settings, client):
+                now = datetime.now(UTC).replace(microsecond=0)
+                await populate(client, size, now)
+                await asyncio.sleep(SETTLE_SECONDS)
+                if n == 0:
+                    figures += await _whole(site, environ, now, size)
+                    if ingest_seconds:
+                        await kafka.create_topics(settings)
+                        figures += await _while_ingesting(site, environ, now, ingest_seconds)
+                else:
+                    async with _service(site, environ, "api") as port:
+                        asked = await asyncio.to_thread(_uncached, port, now, 30)
+                    figures += _growth(asked, size)
+    return figures
+
+
+async def _whole(site: Servers, environ: Mapping[str, str], now: datetime, size: int) -> list[Figure]:
+    figures = []
+    async with _service(site, environ, "api") as port:
+        for days in (30, 90):
+            say(f"api: {days} days of {size:,} events")
+            asked = await asyncio.to_thread(_uncached, port, now, days)
+            bare = await _bare(environ, now, days) if days == 30 else {}
+            figures += _of_range(asked, bare, days)
+        say("api: kept answers")
+        kept = await asyncio.to_thread(_kept, port, now)
+    figures.append(Figure("api", "kept, p95", quantile(kept, 0.95), "ms", "below 5"))
+    return figures
+
+
+async def _while_ingesting(
+    site: Servers, environ: Mapping[str, str], now: datetime, seconds: int
+) -> list[Figure]:
+    say(f"api: while {RATE:,} events/s are ingested")
+    topics = {kind: environ[f"KAFKA_TOPIC_{kind.upper()}"] for kind in KINDS}
+    messages = [*rides(RATE * seconds)]
+    async with _service(site, environ, "api,ingest") as port:
+        sending = asyncio.create_task(asyncio.to_thread(send, site.bootstrap, topics, messages, rate=RATE))
+        await asyncio.sleep(5)
+        asked = await asyncio.to_thread(_uncached, port, now, 30, lambda: sending.done())
+        await sending
+    return [
+        Figure("api", f"{name}, 30 days, ingesting, p95", quantile(times, 0.95), "ms", "below 250")
+        for name, times in asked.items()
+        if times
+    ]
+
+
+def _of_range(asked: Times, bare: Times, days: int) -> list[Figure]:
+    figures = []
+    for question in QUESTIONS:
+        times = asked[question.name]
+        goal = question.goal_ms * (1 if days <= 30 else 2)
+        note = f"below {goal}"
+        if alone := bare.get(question.name):
+            more = quantile(times, 0.5) - quantile(alone, 0.5)
+            note += f"; median {quantile(times, 0.5):.0f}, bare SQL {quantile(alone, 0.5):.0f}, service {more:+.1f}"
+        figures.append(Figure("api", f"{question.name}, {days} days, p95", quantile(times, 0.95), "ms", note))
+    return figures
+
+
+def _growth(asked: Times, size: int) -> list[Figure]:
+    return [
+        Figure("api", f"{name}, 30 days of {size:,} events, median", quantile(times, 0.5), "ms")
+        for name, times in asked.items()
+    ]
+
+
+def _uncached(port: int, now: datetime, days: int, over: Callable[[], bool] = lambda: False) -> Times:
+    """Every question about SAMPLES different ranges, in turn, so that a slow moment is shared by all."""
+    found: Times = {question.name: [] for question in QUESTIONS}
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for edges in ranges(now, days, SAMPLES + 1):
+        for question in QUESTIONS:
+            if over():
+                return found
+            found[question.name].append(_ask(client, question.url(*edges)))
+    client.close()
+    return {name: times[1:] for name, times in found.items()}  # the first of each only warms up
+
+
+def _kept(port: int, now: datetime) -> list[float]:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    (edges,) = ranges(now, 30, 1)
+    urls = [question.url(*edges) for question in QUESTIONS]
+    for url in urls:
+        _ask(client, url, "HIT", "MISS")
+    return [_ask(client, url, "HIT") for _ in range(KEPT_SAMPLES // len(urls) + 1) for url in urls]
+
+
+def _ask(client: http.client.HTTPConnection, url: str, *cache: str) -> float:
+    begun = time.perf_counter()
+    client.request("GET", url)
+    response = client.getresponse()
+    body = response.read()
+    took = (time.perf_counter() - begun) * 1000
+    if response.status != 200 or response.headers["X-Cache"] not in (cache or ("MISS",)):
+        raise RuntimeError(f"{response.status} {response.headers['X-Cache']} {url}: {body[:200]!r}")
+    return took
+
+
+async def _bare(environ: Mapping[str, str], now: datetime, days: int) -> Times:
+    """The same SQL sent by another client, one question's statements in turn."""
+    logging.getLogger("openride").setLevel(logging.ERROR)  # that there is no cache is no news
+    found: Times = {}
+    driver = clickhouse_driver.Client(
+        environ["CLICKHOUSE_HOST"],
+        port=int(environ["CLICKHOUSE_PORT"]),
+        database=environ["CLICKHOUSE_DATABASE"],
+    )
+    without_redis = {name: value for name, value in environ.items() if name != "REDIS_URL"}
+    for question in QUESTIONS:
+        urls = [question.url(*edges) for edges in ranges(now, days, SAMPLES // 2)]
+        asked = await statements(without_redis | {"PORT": "0"}, urls)
+        found[question.name] = await asyncio.to_thread(_timed, driver, asked)
+    driver.disconnect()
+    return found
+
+
+def _timed(driver: clickhouse_driver.Client, asked: Iterable[Sequence[str]]) -> list[float]:
+    times = []
+    for each in asked:
+        begun = time.perf_counter()
+        for sql in each:
+            driver.execute(sql)
+        times.append((time.perf_counter() - begun) * 1000)
+    return times
+
+
+@asynccontextmanager
+async def _service(site: Servers, environ: Mapping[str, str], roles: str) -> AsyncIterator[int]:
+    environ = {**environ, "RATE_LIMIT_PER_MINUTE": "0", "CACHE_TTL_METRICS": "3600"}
+    async with running("serve", "--roles", roles, environ=environ, log=site.folder / "api.log") as service:
+        await until_ready(f"http://127.0.0.1:{environ['PORT']}", service)
+        yield int(environ["PORT"])
