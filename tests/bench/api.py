@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import clickhouse_driver
 
 from openride_analytics import kafka
 from openride_analytics.embedded.redis import EmbeddedRedis
+from tests.bench.dashboards import TTL_SECONDS, hit_ratio
 from tests.bench.figures import Figure, quantile, say
 from tests.bench.load import rides, send
 from tests.bench.population import populate
@@ -73,7 +74,22 @@ async def _whole(site: Servers, environ: Mapping[str, str], now: datetime, size:
         say("api: kept answers")
         kept = await asyncio.to_thread(_kept, port, now)
     figures.append(Figure("api", "kept, p95", quantile(kept, 0.95), "ms", "below 5"))
+    async with _service(site, environ, "api", ttl=TTL_SECONDS) as port:
+        figures.append(await hit_ratio(f"http://127.0.0.1:{port}", _days(now)))
     return figures
+
+
+def _days(now: datetime) -> dict[str, str]:
+    """Dates by the names that dashboards have for them."""
+    month_end = now.replace(day=1) - timedelta(days=1)
+    days = {
+        "today": now,
+        "yesterday": now - timedelta(days=1),
+        "week": now - timedelta(days=6),
+        "month": month_end.replace(day=1),
+        "month_end": month_end,
+    }
+    return {name: f"{day:%Y-%m-%d}" for name, day in days.items()}
 
 
 async def _while_ingesting(
@@ -176,8 +192,10 @@ def _timed(driver: clickhouse_driver.Client, asked: Iterable[Sequence[str]]) -> 
 
 
 @asynccontextmanager
-async def _service(site: Servers, environ: Mapping[str, str], roles: str) -> AsyncIterator[int]:
-    environ = {**environ, "RATE_LIMIT_PER_MINUTE": "0", "CACHE_TTL_METRICS": "3600"}
+async def _service(
+    site: Servers, environ: Mapping[str, str], roles: str, *, ttl: int = 3600
+) -> AsyncIterator[int]:
+    environ = {**environ, "RATE_LIMIT_PER_MINUTE": "0", "CACHE_TTL_METRICS": str(ttl)}
     async with running("serve", "--roles", roles, environ=environ, log=site.folder / "api.log") as service:
         await until_ready(f"http://127.0.0.1:{environ['PORT']}", service)
         yield int(environ["PORT"])
