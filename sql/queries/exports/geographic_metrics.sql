@@ -68,7 +68,7 @@ FROM
             ) AS paid
             LEFT JOIN
             (
-                SELECT booking_id, argMinMerge(pickup).1 AS route_id
+                SELECT booking_id, min(first).route_id AS route_id
                 FROM agg_geographic_metrics
                 WHERE booking_id IN
                 (
