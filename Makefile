@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test faults chaos check fmt bench bench-ingest lock settings-doc clean
+.PHONY: help run test faults chaos check fmt bench bench-ingest bench-export lock settings-doc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -43,6 +43,9 @@ bench: $(VENV)/.stamp-dev ## measure this machine: decode, insert, end to end
 
 bench-ingest: $(VENV)/.stamp-dev ## measure ingestion at length: 2 million events, steady rates, comparisons (half an hour)
 	$(BIN)/python -m tests.bench ingest --events 2000000 --runs 1 --compare --rates 200:600,10000:60 $(ARGS)
+
+bench-export: $(VENV)/.stamp-dev ## measure exports of 10 million rows, and what others need for the same (ten minutes)
+	$(BIN)/python -m tests.bench exports --rows 10000000 $(ARGS)
 
 # What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -6,10 +6,10 @@ Best of some runs, because neighbors on a machine only ever make it slower. Noth
 import argparse
 import asyncio
 
-from tests.bench import decode, ingest, insert, startup
+from tests.bench import decode, exports, ingest, insert, startup
 from tests.bench.figures import Figure, as_json, table
 
-BENCHMARKS = ("decode", "insert", "ingest", "startup")
+BENCHMARKS = ("decode", "insert", "ingest", "startup", "exports")
 
 
 def main() -> None:
@@ -25,6 +25,7 @@ def main() -> None:
         help="events/s:seconds, of the messages sent to a running service [200:20,1000:20,10000:20]",
     )
     parser.add_argument("--compare", action="store_true", help="ingest: also a first try, and the floor")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest export [1000000]")
     parser.add_argument("--runs", type=int, default=3, help="of which the best counts [3]")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
@@ -43,6 +44,8 @@ async def _measure(name: str, options: argparse.Namespace) -> list[Figure]:
         return await ingest.measure(
             options.events, options.broker, options.rates, options.runs, compare=options.compare
         )
+    if name == "exports":
+        return await exports.measure(options.rows)
     return await startup.measure(options.broker, options.runs)
 
 
