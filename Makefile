@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api lock settings-doc clean
+.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -46,6 +46,9 @@ bench-ingest: $(VENV)/.stamp-dev ## measure ingestion at length: 2 million event
 
 bench-api: $(VENV)/.stamp-dev ## measure questions: 10 million events, then 1 and 30 million (half an hour)
 	$(BIN)/python -m tests.bench api --sizes 10000000,1000000,30000000 --ingesting 60 $(ARGS)
+
+bench-export: $(VENV)/.stamp-dev ## measure exports of 10 million rows, and what others need for the same (ten minutes)
+	$(BIN)/python -m tests.bench exports --rows 10000000 $(ARGS)
 
 # What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

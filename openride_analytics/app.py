@@ -195,6 +195,7 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         resources,
         children=lambda: supervisor.children(),
         partitions=lambda: ingestion.partitions,
+        files=resources.files if "exports" in roles else None,
     )
     specs.append(Spec(LoopLag(metrics, clock)))
     specs.append(Spec(HttpServer(Api(resources, health, full="api" in roles))))

@@ -15,8 +15,10 @@ import msgspec
 from openride_analytics.api.dependencies import PartitionStatus, Resources
 from openride_analytics.schema.results import SystemHealth, about
 from openride_analytics.store.probes import (
+    Keeps,
     Probe,
     probe_clickhouse,
+    probe_files,
     probe_kafka,
     probe_postgres,
     probe_redis,
@@ -61,7 +63,7 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """`children` and `partitions` give what there is at the moment of the call."""
+    """`children` and `partitions` give what there is at the moment of the call; `files`: where exports are made."""
 
     def __init__(
         self,
@@ -69,10 +71,12 @@ class Health:
         *,
         children: Callable[[], Iterable[ChildStatus]],
         partitions: Callable[[], Iterable[PartitionStatus]],
+        files: Keeps | None = None,
     ) -> None:
         self._resources = resources
         self._children = children
         self._partitions = partitions
+        self._files = files
         self._asking: asyncio.Task[Sequence[Probe]] | None = None
         self._asked_at = 0.0
 
@@ -110,6 +114,7 @@ class Health:
                 probe_redis(given.redis, limit=limit),
                 probe_postgres(given.postgres, limit=limit),
                 probe_smtp(settings.smtp, limit=limit),
+                *([] if self._files is None else [probe_files(self._files, limit=limit)]),
             )
         finally:
             self._asked_at = given.clock.monotonic()

@@ -1,9 +1,9 @@
 """Show every setting and the state of every dependency, one line each.
 
 Settings: name, effective value (secrets masked) and where it came from: environment, .env, a file, default.
-Dependencies: state and latency of ClickHouse, its schema, Kafka, Redis, PostgreSQL and the mail server, all
-asked at once, 3 s at most. Exits with 1 unless ClickHouse, the schema and Kafka are ok: without the others
-the service still runs.
+Dependencies: state and latency of ClickHouse, its schema, Kafka, Redis, PostgreSQL, the mail server and the
+place for exported files, all asked at once, 3 s at most. Exits with 1 unless ClickHouse, the schema and Kafka
+are ok: without the others the service still runs.
 """
 
 import argparse
@@ -15,12 +15,14 @@ from typing import Any
 
 import msgspec
 
+from openride_analytics.exports.places import file_store
 from openride_analytics.settings import Settings, describe, warnings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import (
     Probe,
     probe_clickhouse,
+    probe_files,
     probe_kafka,
     probe_postgres,
     probe_redis,
@@ -70,6 +72,7 @@ async def ask(settings: Settings) -> Sequence[Probe]:
             probe_redis(redis),
             probe_postgres(postgres),
             probe_smtp(settings.smtp),
+            probe_files(file_store(settings.exports)),
         )
     return found
 

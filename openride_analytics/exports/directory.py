@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,9 @@ class Directory:
         if parts_of(name) is not None:
             with contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread((self._path / name).unlink)
+
+    async def usable(self) -> str:
+        return await asyncio.to_thread(_usable, self._path)
 
     async def names(self) -> list[tuple[str, float]]:
         return await asyncio.to_thread(self._names)
@@ -84,13 +89,34 @@ class _File:
 
 def prepare(path: Path) -> None:
     """Make the directory if need be. Raises Fatal if others might put files into it, Retryable if it cannot be made."""
-    try:
+    with _translated():
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.stat()
-    except OSError as error:
-        raise Retryable("files", error.strerror or type(error).__name__) from None
+        _must_be_ours(path)
+
+
+def _must_be_ours(path: Path) -> None:
+    found = path.stat()
     if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
         raise Fatal("EXPORT_TEMP_DIR: the directory is another user's, or open to all")
+
+
+def _usable(path: Path) -> str:
+    """Nothing is left there, and a directory that is not there is not made: that is for whoever writes into it."""
+    with _translated():
+        there = next(folder for folder in (path, *path.parents) if folder.exists())
+        if there == path:
+            _must_be_ours(path)
+        with tempfile.TemporaryFile(dir=there):
+            room = shutil.disk_usage(there).free
+    return f"a directory{'' if there == path else ' to be made'}, {room / 2**30:,.1f} GiB free"
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Retryable("files", error.strerror or type(error).__name__) from None
 
 
 @contextlib.contextmanager

@@ -33,6 +33,9 @@ class FileStore(Protocol):
     async def delete(self, name: str) -> None:
         """It may be gone already."""
 
+    async def usable(self) -> str:
+        """What can be said, without a path, of a place that takes files now. Raises Retryable, Fatal."""
+
     async def names(self) -> list[tuple[str, float]]:
         """What there is, and since when (epoch seconds)."""
 

@@ -69,6 +69,13 @@ class Objects:
         with _translated(), suppress(*_ABSENT):
             await obstore.delete_async(self._store, name)
 
+    async def usable(self) -> str:
+        """Whether the bucket can be listed; what it costs to try to write is not paid for each look."""
+        with _translated():
+            async for _ in obstore.list(self._store, chunk_size=1):
+                break
+        return "the bucket answers"
+
     async def names(self) -> list[tuple[str, float]]:
         with _translated():
             found = await obstore.list(self._store).collect_async()
@@ -104,4 +111,6 @@ def _translated() -> Iterator[None]:
     except (BaseError, OSError) as error:
         if isinstance(error, _ABSENT):
             raise Retryable("storage", "the file is gone") from None
+        if "NoSuchBucket" in str(error):
+            raise Retryable("storage", "there is no such bucket") from None
         raise Retryable("storage", type(error).__name__) from None

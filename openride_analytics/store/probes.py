@@ -47,6 +47,12 @@ class Pings(Protocol):
     def ping(self) -> Awaitable[object]: ...
 
 
+class Keeps(Protocol):
+    """A place for files."""
+
+    async def usable(self) -> str: ...
+
+
 async def probe(name: str, ask: Callable[[], Awaitable[str]], *, limit: float = LIMIT) -> Probe:
     """Ask; what is returned becomes the detail of an `ok`, what is raised that of a `down`."""
     begun = time.perf_counter()
@@ -133,6 +139,11 @@ async def probe_postgres(postgres: Postgres, *, limit: float = LIMIT) -> Probe:
         return f"version {answer['server_version']}"
 
     return await probe("postgres", ask, limit=limit)
+
+
+async def probe_files(files: Keeps, *, limit: float = LIMIT) -> Probe:
+    """Can exported files be put where they are kept?"""
+    return await probe("files", files.usable, limit=limit)
 
 
 async def probe_smtp(smtp: SmtpSettings, *, limit: float = LIMIT) -> Probe:

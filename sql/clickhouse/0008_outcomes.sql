@@ -140,7 +140,6 @@ WHERE event_type = 'booking.created';
 ALTER TABLE {{local:daily_payment_metrics}} {{on_cluster}} ADD COLUMN IF NOT EXISTS terms LowCardinality(String)
     MATERIALIZED concat(event_type, ' ', payment_method, ' ', currency, ' ', error_code);
 ALTER TABLE {{database}}.daily_payment_metrics {{on_cluster}} ADD COLUMN IF NOT EXISTS terms LowCardinality(String);
-ALTER TABLE {{local:daily_payment_metrics}} {{on_cluster}} MATERIALIZE COLUMN terms;
 
 -- What was stored before. An event that is stored meanwhile may be counted twice in `events`, which makes no answer wrong.
 -- In a cluster each shard does it of its own.

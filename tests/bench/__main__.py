@@ -6,10 +6,10 @@ Best of some runs, because neighbors on a machine only ever make it slower. Noth
 import argparse
 import asyncio
 
-from tests.bench import api, decode, ingest, insert, startup
+from tests.bench import api, decode, exports, ingest, insert, startup
 from tests.bench.figures import Figure, as_json, table
 
-BENCHMARKS = ("decode", "insert", "ingest", "startup", "api")
+BENCHMARKS = ("decode", "insert", "ingest", "startup", "api", "exports")
 
 
 def main() -> None:
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--ingesting", type=int, default=0, help="api: for so many seconds events stream in [0]"
     )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest export [1000000]")
     parser.add_argument("--runs", type=int, default=3, help="of which the best counts [3]")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
@@ -54,6 +55,8 @@ async def _measure(name: str, options: argparse.Namespace) -> list[Figure]:
         )
     if name == "api":
         return await api.measure(options.sizes, options.ingesting)
+    if name == "exports":
+        return await exports.measure(options.rows)
     return await startup.measure(options.broker, options.runs)
 
 

@@ -5,15 +5,18 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from openride_analytics.commands import check
+from openride_analytics.exports.directory import Directory
+from openride_analytics.exports.places import file_store
 from openride_analytics.settings import Secret, Settings, load
 from openride_analytics.settings.tree import Smtp
-from openride_analytics.store.probes import LIMIT, Probe, probe, probe_smtp
+from openride_analytics.store.probes import LIMIT, Probe, probe, probe_files, probe_smtp
 
-ALL = ["clickhouse", "schema", "kafka", "redis", "postgres", "smtp"]
+ALL = ["clickhouse", "schema", "kafka", "redis", "postgres", "smtp", "files"]
 
 
 def settings_at(port: int) -> Settings:
@@ -28,6 +31,7 @@ def settings_at(port: int) -> Settings:
             "DATABASE_URL": f"postgresql://u:hidden@127.0.0.1:{port}/x",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(port),
+            "EXPORT_TEMP_DIR": "/dev/null/exports",
         }
     )
 
@@ -79,6 +83,22 @@ async def test_detail_is_one_line(nobody: Settings) -> None:
 async def test_not_configured() -> None:
     found = await check.ask(load({"CLICKHOUSE_PORT": "1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}))
     assert [one.name for one in found if one.state == "not configured"] == ["postgres", "smtp"]
+
+
+async def test_a_place_for_files_is_looked_at_and_not_made(tmp_path: Path) -> None:
+    found = await probe_files(Directory(tmp_path / "a" / "b"))
+    assert (found.state, list(tmp_path.iterdir())) == ("ok", [])
+
+
+async def test_a_place_for_files_that_others_can_write_to(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    assert (await probe_files(Directory(tmp_path))).detail.endswith("open to all")
+
+
+async def test_storage_for_files(s3: dict[str, str]) -> None:
+    there = await probe_files(file_store(load(s3).exports))
+    absent = await probe_files(file_store(load(s3 | {"EXPORT_STORE_URL": "s3://another"}).exports))
+    assert (there.state, absent.state, absent.detail) == ("ok", "down", "there is no such bucket")
 
 
 def test_exit_code(nobody: Settings) -> None:

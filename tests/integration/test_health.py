@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from aiokafka import TopicPartition
 
 from openride_analytics import settings as tree
 from openride_analytics.embedded.kafka import EmbeddedKafka
+from openride_analytics.exports.directory import Directory
 from openride_analytics.supervisor import ChildStatus, Restart, State
 from tests.support.api import ApiResources, Served, leading_to, resources, serving
 from tests.support.clickhouse import Database
@@ -90,6 +92,20 @@ async def test_each_check_is_named_with_its_state(given: ApiResources) -> None:
             "actor http": "ok",
             "partitions": "ok",
         }
+
+
+async def test_degraded_where_exports_have_no_place(
+    shared_settings: tree.Settings, redis_url: str, embedded_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
+    environ = leading_to(shared_settings) | embedded_kafka.env() | {"REDIS_URL": redis_url}
+    (tmp_path / "file").touch()
+    found = []
+    async with resources(environ) as given:
+        for place in (tmp_path, tmp_path / "file" / "exports"):
+            async with serving(given, files=Directory(place)) as served:
+                answer = await served.get("/health/ready")
+            found.append((answer.status_code, answer.json()["status"]))
+    assert found == [(200, "healthy"), (200, "degraded")]
 
 
 async def test_what_was_asked_has_a_latency(given: ApiResources) -> None:

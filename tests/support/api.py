@@ -20,7 +20,7 @@ from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.jobs import Jobs
 from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
-from openride_analytics.store.probes import Pings
+from openride_analytics.store.probes import Keeps, Pings
 from openride_analytics.store.redis import connect
 from openride_analytics.supervisor import Backoff, ChildStatus, Limit, Spec, Supervisor
 from openride_analytics.telemetry import Metrics
@@ -126,12 +126,16 @@ async def serving(
     children: Callable[[], Iterable[ChildStatus]] | None = None,
     partitions: Iterable[PartitionStatus] = (),
     full: bool = True,
+    files: Keeps | None = None,
     beside: Sequence[Spec] = (),
 ) -> AsyncIterator[Served]:
     """The server under a supervisor, with others `beside` it; `children` replaces what that says of its actors."""
     supervisor: Supervisor
     health = Health(
-        given, children=children or (lambda: supervisor.children()), partitions=lambda: partitions
+        given,
+        children=children or (lambda: supervisor.children()),
+        partitions=lambda: partitions,
+        files=files,
     )
     server = HttpServer(Api(given, health, full=full))
     listening = asyncio.Event()

@@ -68,8 +68,8 @@ FROM
             ) AS paid
             LEFT JOIN
             (
-                SELECT booking_id, tupleElement(first, 'route_id') AS route_id
-                FROM agg_geographic_metrics FINAL
+                SELECT booking_id, min(first).route_id AS route_id
+                FROM agg_geographic_metrics
                 WHERE booking_id IN
                 (
                     SELECT booking_id
