@@ -6,6 +6,7 @@ That a lease has run out is told to Redis: nobody waits half a minute for it.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import httpx
@@ -72,7 +73,7 @@ async def dies(proxy: Proxy, process: Process, redis_url: str) -> None:
     async with Redis.from_url(redis_url) as client:
         running_now = jobs._key("running")
         for member in await client.zrange(running_now, 0, -1):
-            await client.zadd(running_now, {member: 1})
+            await client.zadd(running_now, {bytes(cast("bytes", member)): 1})
 
 
 async def requested(client: httpx.AsyncClient) -> str:

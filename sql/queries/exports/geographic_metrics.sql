@@ -78,6 +78,7 @@ FROM
                         AND event_timestamp >= {since:DateTime64(3, 'UTC')}
                         AND event_timestamp < {until:DateTime64(3, 'UTC')}
                 )
+                GROUP BY booking_id
             ) AS booking ON booking.booking_id = paid.booking_id
         )
         GROUP BY bucket, route_id
