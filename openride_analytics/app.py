@@ -142,7 +142,7 @@ def _spare_the_collector() -> None:
     stored. Looking at each of them again and again took a third of the processor time of ingestion, and held the
     loop for a tenth of a second at a time.
     """
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.001)  # the loop gets its turn from the thread that decodes after 1 ms, not 5
     gc.freeze()  # what is there now stays
     gc.set_threshold(COLLECT_AT, 10, 10)
 
