@@ -251,7 +251,8 @@ async def test_a_file_has_the_rows_that_were_counted_or_those_that_came_meanwhil
     variables: dict[str, str], warehouse: ClickHouse
 ) -> None:
     """There are 4,000 rows."""
-    asked, said = order(tree.load(variables), now=NOW, **ASKED), []
+    asked = order(tree.load(variables), now=NOW, **ASKED)
+    said: list[int | None] = []
     for written, counted in ((4000, 4000), (4000, 3990), (3999, 4000), (4001, 4000)):
         progress = Progress(lambda _: None)
         progress.rows, progress.total = written, counted

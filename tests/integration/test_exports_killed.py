@@ -70,7 +70,8 @@ async def dies(proxy: Proxy, process: Process, redis_url: str, *, asked: int = 1
     process.kill()
     async with Redis.from_url(redis_url) as client:
         running_now = jobs._key("running")
-        for member in await client.zrange(running_now, 0, -1):
+        members: list[bytes] = await client.zrange(running_now, 0, -1)
+        for member in members:
             await client.zadd(running_now, {member: 1})
 
 
