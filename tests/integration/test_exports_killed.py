@@ -6,6 +6,7 @@ That a lease has run out is told to Redis: nobody waits half a minute for it.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -70,7 +71,7 @@ async def dies(proxy: Proxy, process: Process, redis_url: str, *, asked: int = 1
     process.kill()
     async with Redis.from_url(redis_url) as client:
         running_now = jobs._key("running")
-        members: list[bytes] = await client.zrange(running_now, 0, -1)
+        members: list[Any] = await client.zrange(running_now, 0, -1)
         for member in members:
             await client.zadd(running_now, {member: 1})
 
