@@ -222,12 +222,14 @@ def _to_file(task: Task, blocks: Iterator[RawBlock], progress: Progress) -> list
 
 
 def _writer(task: Task) -> Write:
-    from openride_analytics.exports import sheets, writers  # noqa: PLC0415
+    from openride_analytics.exports import writers  # noqa: PLC0415
 
     order, columns = task.order, task.order.chosen
 
     def write(frames: Iterator["pl.DataFrame"], file: IO[bytes]) -> list[str]:
         if order.format is Format.EXCEL:
+            from openride_analytics.exports import sheets  # noqa: PLC0415 - and its library
+
             return sheets.write_excel(frames, columns, file, Path(task.path).parent)
         if order.format is Format.PARQUET:
             writers.write_parquet(frames, columns, file)

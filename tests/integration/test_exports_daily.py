@@ -2,6 +2,7 @@
 
 import csv
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +151,9 @@ async def test_routes_of_a_day(drives: ClickHouse, drives_settings: tree.Setting
         assert {row["route_id"]: {name: row[name] for name in names} for row in of(rows, day)} == expected
 
 
-@pytest.mark.parametrize("metric", list(PlaceMetric))
-async def test_places_of_a_day(
-    drives: ClickHouse, drives_settings: tree.Settings, tmp_path: Path, metric: PlaceMetric
-) -> None:
+async def test_places_of_a_day(drives: ClickHouse, drives_settings: tree.Settings, tmp_path: Path) -> None:
     rows = await exported(drives_settings, tmp_path, "geographic_metrics")
-    for day in SOME[:4]:
+    for metric, day in product(PlaceMetric, SOME[:4]):
         query = GeographicQuery(metric=metric, level=Level.CITY)
         said = await geographic(drives, ask(day, day, ZONE), query)
         found = {(row["state"], row["city"]): float(row[metric]) for row in of(rows, day)}

@@ -86,5 +86,9 @@ async def running(*arguments: str, environ: Mapping[str, str], log: Path) -> Asy
 
 def _environ(values: Mapping[str, str]) -> dict[str, str]:
     """Only what a process needs to run, and `values`: no setting of the developer's own."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+        if name in os.environ
+    }
     return {**kept, **values}
