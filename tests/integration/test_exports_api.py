@@ -99,6 +99,11 @@ async def test_what_is_cut_is_said_to_be(api: Served) -> None:
     assert (len(rows(file)), found["row_count"], found["total_rows"], found["truncated"]) == (2, 2, 4, True)
 
 
+async def test_a_limit_may_be_written_as_a_float(api: Served) -> None:
+    answer = await ask(api, somebody(), **BOOKINGS, row_limit=2.0)
+    assert answer.status_code == 202, answer.text
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 async def test_a_file_can_be_compressed(api: Served, form: str) -> None:
     who = somebody()
