@@ -14,12 +14,22 @@ T = TypeVar("T", bound=msgspec.Struct)
 _JSON: Final = "application/json"
 
 
+def _number(text: str) -> float:
+    """JSON has one kind of numbers: 8.0 is an integer, as JSON Schema has it."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
+_EXACT: Final = 1 << 53  # below it, floats hold all integers
+_DECODER: Final = msgspec.json.Decoder(float_hook=_number)
+
+
 async def decoded(request: Request[Any, Any, Any], struct: type[T]) -> T:
     """The body as that struct. Raises Unprocessable, and what becomes a 415."""
     if request.headers.get("content-type", _JSON).partition(";")[0].strip().lower() != _JSON:
         raise HTTPException(status_code=415, detail=f"a body is {_JSON}")
     try:
-        return msgspec.json.decode(await request.body(), type=struct)
+        return msgspec.convert(_DECODER.decode(await request.body()), struct)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
         raise Unprocessable([Invalid(path.strip("`$.") or "body", problem)]) from None

@@ -127,7 +127,11 @@ class QuickQuery(msgspec.Struct, frozen=True, kw_only=True):
             str,
             Meta(
                 examples=[["event_type", "event_timestamp"]],
-                extra_json_schema={"items": {"type": "string"}, "minItems": 1, "maxItems": MAX_COLUMNS},
+                extra_json_schema={
+                    "items": {"type": "string", "minLength": 1},
+                    "minItems": 1,
+                    "maxItems": MAX_COLUMNS,
+                },
             ),
         ]
         | None,

@@ -1,20 +1,16 @@
 """What a caller may ask, as it arrives: text is checked where it is understood (stats)."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from openride_analytics.schema.events import EVENT_TYPES
 
-Edge = Annotated[
-    str,
-    Meta(
-        examples=["2026-10-01", "2026-10-01T08:00:00+01:00"],
-        extra_json_schema={"anyOf": [{"format": "date"}, {"format": "date-time"}]},
-    ),
-]
+_EDGE: dict[str, Any] = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
+First = Annotated[str, Meta(examples=["2026-10-01", "2026-10-01T08:00:00+01:00"], extra_json_schema=_EDGE)]
+Last = Annotated[str, Meta(examples=["2026-10-31", "2026-10-31T20:00:00+01:00"], extra_json_schema=_EDGE)]
 Zone = Annotated[str, Meta(examples=["Africa/Lagos", "UTC"], extra_json_schema={"format": "iana-time-zone"})]
 # One text with commas between, which OpenAPI calls a list that is not exploded.
 Steps = Annotated[
@@ -40,11 +36,11 @@ class Granularity(StrEnum):
 
 
 Since = Annotated[
-    Edge | None,
+    First | None,
     Meta(description="First day of the range, or the instant it begins. Default: the 30 days to end_date."),
 ]
 Until = Annotated[
-    Edge | None,
+    Last | None,
     Meta(description="Last day of the range, inclusive; an instant is excluded. Default: today."),
 ]
 InZone = Annotated[

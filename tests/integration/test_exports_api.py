@@ -94,6 +94,11 @@ async def test_what_is_cut_is_said_to_be(api: Served) -> None:
     assert (len(rows(file)), found["row_count"], found["total_rows"], found["truncated"]) == (2, 2, 4, True)
 
 
+async def test_a_limit_may_be_written_as_a_float(api: Served) -> None:
+    answer = await ask(api, somebody(), **BOOKINGS, row_limit=2.0)
+    assert answer.status_code == 202, answer.text
+
+
 async def test_a_file_can_be_compressed(api: Served) -> None:
     """Here the rows through HTTP; that the rest is alike in every format is for the tests of files."""
     who, asked = somebody(), BOOKINGS | {"format": "jsonl"}

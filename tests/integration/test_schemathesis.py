@@ -12,23 +12,30 @@ from uuid import uuid4
 import pytest
 
 from openride_analytics.embedded.clickhouse import EmbeddedClickHouse
-from tests.support.api import Served, leading_to, resources, serving
+from tests.support.api import Served
 from tests.support.events import stream
+from tests.support.exports import environ, exporting, made
 from tests.support.schemathesis_hooks import NOW
-from tests.support.tokens import SECRET_ENVIRON, signed
+from tests.support.tokens import bearer, signed
 from tests.support.warehouse import prepared
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.redis, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 CASES = 2_000
+TOKEN = signed(role="admin")  # who may ask everything
 CONFIG = """
 max-stream-events = 1
 
 [[operations]]
 include-path = "/v1/metrics/realtime/stream"
 generation = { max-examples = 20 }
-"""  # a stream has no end of its own
+
+[[operations]]
+include-path = "/v1/exports/metrics/excel"
+generation = { max-examples = 4 }
+phases.coverage.enabled = false
+"""  # a stream has no end of its own; a workbook takes long to make, and has parameters that all metrics have
 
 
 def some_events() -> list[dict[str, Any]]:
@@ -37,22 +44,40 @@ def some_events() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def api(clickhouse_server: EmbeddedClickHouse, redis_url: str) -> AsyncIterator[Served]:
-    """One that asks for tokens, counts requests, and has something to tell."""
-    settings = await asyncio.to_thread(prepared, clickhouse_server, "test_schemathesis", some_events())
-    environ = (
-        leading_to(settings) | SECRET_ENVIRON | {"REDIS_URL": redis_url, "RATE_LIMIT_PER_MINUTE": "1000000"}
+def variables(clickhouse_server: EmbeddedClickHouse, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """Of a service that asks for tokens, counts requests, and has something to tell; nobody has exported there yet."""
+    settings = prepared(clickhouse_server, "test_schemathesis", some_events())
+    return environ(
+        settings,
+        redis_url.removesuffix("/0") + "/9",  # exports are asked for that nobody makes
+        tmp_path / "exports",
+        RATE_LIMIT_PER_MINUTE="1000000",
+        EXPORT_MAX_PER_USER="10000",
+        EXPORT_MAX_WAITING="10000",
     )
-    async with resources(environ, now=NOW.timestamp()) as given, serving(given) as served:
+
+
+@pytest.fixture
+async def export_id(variables: dict[str, str]) -> str:
+    """An export with a file."""
+    async with exporting(variables, now=NOW.timestamp()) as (_, served):
+        found, _ = await made(served, bearer(TOKEN), dataset="booking_events", format="csv")
+    return str(found["export_id"])
+
+
+@pytest.fixture
+async def api(variables: dict[str, str], export_id: str) -> AsyncIterator[Served]:
+    """Exports wait there: no process is started for each."""
+    async with exporting(variables, now=NOW.timestamp(), count=0) as (_, served):
         yield served
 
 
-async def test_it_finds_nothing(api: Served, tmp_path: Path) -> None:
+async def test_it_finds_nothing(api: Served, export_id: str, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     arguments = [
-        *("run", f"{api.server.url}/schema/openapi.json", "--header", f"Authorization: Bearer {signed()}"),
-        *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "100", "--seed", "1"),
+        *("run", f"{api.server.url}/schema/openapi.json", "--header", f"Authorization: Bearer {TOKEN}"),
+        *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "45", "--seed", "1"),
         *(
             "--report",
             "json",
@@ -67,7 +92,12 @@ async def test_it_finds_nothing(api: Served, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", *arguments),
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+            "EXPORT_ID": export_id,
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
