@@ -44,7 +44,7 @@ MAIL = (
         "smtp.timeout_seconds",
         number(0.1, 600),
         "30",
-        "For each step: to connect, to greet, each command, each part of a message; twice that for the last answer",
+        "For each step of sending: to connect, each command, each 64 KiB; ten times that for the last answer",
     ),
     Variable(
         "MAIL_MAX_ATTACHMENT_MB",
