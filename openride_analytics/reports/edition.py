@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from openride_analytics.stats.periods import Period
+
+# Stands in bodies for a recipient's own link until the message to that recipient is made. No such name ever resolves.
+UNSUBSCRIBE: Final = "https://unsubscribe.invalid/"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,10 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What to mail. `images` by content id; `missing` names the sections that could not be made."""
+    """What to mail. `images` by content id; `missing` names the sections that could not be made.
+
+    `attachment` is the report's file, whether it goes with the mail (`attached`) or is only linked to.
+    """
 
     subject: str
     html: str
@@ -42,3 +49,4 @@ class Rendered:
     attachment: Attachment | None
     rows: int
     missing: list[str] = field(default_factory=list)
+    attached: bool = True

@@ -1,6 +1,7 @@
 """Every variable there is, in the order in which they are documented and decoded."""
 
 from openride_analytics.settings import table_exports as exports
+from openride_analytics.settings import table_mail as mail
 from openride_analytics.settings import table_servers as servers
 from openride_analytics.settings import table_service as service
 from openride_analytics.settings.variable import Variable
@@ -15,7 +16,7 @@ VARIABLES: tuple[Variable, ...] = (
     *service.RETENTION,
     *service.API,
     *exports.EXPORTS,
-    *service.MAIL,
+    *mail.MAIL,
     *service.AUTH,
     *service.OTEL,
 )

@@ -135,8 +135,11 @@ class Smtp(msgspec.Struct, frozen=True):
     password: Secret | None
     from_email: str
     use_tls: bool
+    ssl_cafile: str | None
+    timeout_seconds: float
     max_attachment_mb: int
     report_files_retention_days: int
+    link_secret: Secret | None
 
 
 class Auth(msgspec.Struct, frozen=True):
