@@ -14,6 +14,7 @@ from openride_analytics.api.controllers.health import health
 from openride_analytics.api.controllers.metrics import metrics
 from openride_analytics.api.controllers.people import people
 from openride_analytics.api.controllers.realtime import realtime_routes
+from openride_analytics.api.controllers.reports import reports
 from openride_analytics.api.controllers.root import root
 from openride_analytics.api.controllers.schema import schema
 from openride_analytics.api.controllers.workbook import workbook
@@ -29,7 +30,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
         handlers += [*metrics(api), *analytics(api), *people(api), *realtime_routes(api, stopping)]
-        handlers += [*exports(api), *workbook(api)]
+        handlers += [*exports(api), *workbook(api), *reports(api)]
         handlers += schema(lambda: application, public=access.shows_schema)
     application = Litestar(
         handlers,

@@ -2,6 +2,7 @@
 
 from openride_analytics.settings import table_exports as exports
 from openride_analytics.settings import table_mail as mail
+from openride_analytics.settings import table_reports as reports
 from openride_analytics.settings import table_servers as servers
 from openride_analytics.settings import table_service as service
 from openride_analytics.settings.variable import Variable
@@ -17,6 +18,7 @@ VARIABLES: tuple[Variable, ...] = (
     *service.API,
     *exports.EXPORTS,
     *mail.MAIL,
+    *reports.REPORTS,
     *service.AUTH,
     *service.OTEL,
 )

@@ -142,6 +142,12 @@ class Smtp(msgspec.Struct, frozen=True):
     link_secret: Secret | None
 
 
+class Reports(msgspec.Struct, frozen=True):
+    max_attempts: int
+    retry_seconds: float  # before the second attempt; later ones wait longer
+    pause_after_failures: int  # in a row
+
+
 class Auth(msgspec.Struct, frozen=True):
     enabled: bool
     jwt_secret_key: Secret | None
@@ -175,6 +181,7 @@ class Settings(msgspec.Struct, frozen=True):
     api: Api
     exports: Exports
     smtp: Smtp
+    reports: Reports
     auth: Auth
     otel: Otel
     sources: Mapping[str, str]
