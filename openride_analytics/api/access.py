@@ -87,10 +87,13 @@ def at_least(least: Role) -> Guard:
 
 def _demand(caller: Caller, least: Role) -> None:
     if caller.role < least:
-        raise PermissionDeniedException(
-            f"this asks for the role {least.label}",
-            headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope"'},
-        )
+        raise forbidden(f"this asks for the role {least.label}")
+
+
+def forbidden(detail: str) -> PermissionDeniedException:
+    """What becomes a 403: the caller's role does not suffice."""
+    challenge = f'{_CHALLENGE}, error="insufficient_scope"'
+    return PermissionDeniedException(detail, headers={"WWW-Authenticate": challenge})
 
 
 def _token(connection: Connection) -> str:

@@ -16,7 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler, Method
 
-from openride_analytics.api.responses import HEADERS
+from openride_analytics.api.headers import SENT
 
 _ABOUT: Final = """\
 Numbers about rides, from events as they come.
@@ -59,7 +59,7 @@ def document(application: Litestar) -> dict[str, Any]:
     )
     components = described["components"]
     components["schemas"] |= exact
-    components["headers"] = HEADERS
+    components["headers"] = SENT
     return described
 
 
@@ -68,9 +68,9 @@ def _structs(application: Litestar) -> Iterator[type[msgspec.Struct]]:
     for route in application.routes:
         for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
             signature = handler.parsed_fn_signature
-            bodies = [signature.return_type, signature.parameters.get("data")]
-            inner = [part for body in bodies if body is not None for part in (body, *body.inner_types)]
+            inner = [signature.return_type, *signature.return_type.inner_types]
             others = [spec.data_container for spec in (handler.responses or {}).values()]
+            others.append(getattr(handler.operation_class, "taken", None))
             for annotation in (*(part.annotation for part in inner), *others):
                 if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
                     yield annotation

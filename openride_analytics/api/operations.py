@@ -1,77 +1,107 @@
-"""An operation as OpenAPI describes it: its parameters, its headers, and an example of every answer.
+"""An operation as OpenAPI describes it: its parameters, its body, its headers, and an example of every answer.
 
-What a parameter is stands at its field of the query's struct, what an answer holds at those of its own; here is only
-how both are said.
+What a parameter is stands at its field of the query's struct, what a body or an answer holds at those of its own; here
+is only how all that is said.
 """
 
-from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar.openapi.spec import Operation
 
-from openride_analytics.api import responses
+from openride_analytics.api import headers, responses
 from openride_analytics.api.parameters import parameters
 from openride_analytics.api.problems import MEDIA_TYPE
 
 Schema = Mapping[str, Any]  # as JSON schema
 
-_HAS_ALREADY: Final = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "ETags of answers that the caller has: if it is one of them, 304.",
-    "schema": {"type": "string"},
-    "example": responses.TAG,
-}
+_NOTHING: Final[Mapping[int, Sequence[str]]] = {}
 _NOISE: Final = ("deprecated", "allowEmptyValue", "allowReserved")  # the framework states these defaults
 
 
 def documented(
-    query: type[msgspec.Struct] | None = None, *, example: object = None, schema: Schema | None = None
+    query: type[msgspec.Struct] | None = None,
+    *,
+    path: type[msgspec.Struct] | None = None,
+    takes: Sequence[Schema] = (),
+    body: msgspec.Struct | None = None,
+    example: object = None,
+    schema: Schema | None = None,
+    files: Sequence[str] = (),
+    sends: Mapping[int, Sequence[str]] = _NOTHING,
 ) -> type[Operation]:
-    """An OpenAPI operation that has the query's fields for parameters. `example`: of the good answer, a struct (so it
-    cannot have another shape than what is sent) or a text. `schema`: of a good answer that is no struct; of a file
-    (contentMediaType) there is no example.
+    """An OpenAPI operation that has the fields of `query` and `path`, and the headers it `takes`, for parameters.
+
+    `body`: an example of the request's, a struct. `example`: of the good answer, a struct (so it cannot have another
+    shape than what is sent) or a text. `schema`: of a good answer that is no struct. `files`: media types of a good
+    answer that is a file; there is no example of it. `sends`: by status, headers (of `headers.SENT`) that the
+    operation's answers have beside those of all.
     """
+    good = _Good(example, schema, files)
 
     class Described(Operation):
+        taken: ClassVar = None if body is None else type(body)
+
         def to_schema(self) -> dict[str, Any]:
             said = super().to_schema()
             kept = str(304) in said["responses"]
-            given = [_quiet(parameter) for parameter in said.get("parameters", [])]
-            asked = (
-                []
-                if query is None
-                else [_parameter(name, field) for name, field in parameters(query).items()]
-            )
-            if every := [*given, *asked, *([_HAS_ALREADY] if kept else [])]:
+            asked = [*_parameters(path, "path"), *_parameters(query, "query"), *takes]
+            if every := [*asked, *([headers.IF_NONE_MATCH] if kept else [])]:
                 said["parameters"] = every
+            if body is not None:
+                said["requestBody"] = _body(body)
             said["responses"] = dict(sorted(said["responses"].items()))
             for status, response in said["responses"].items():
-                _complete(int(status), response, kept=kept, example=example, schema=schema)
+                _complete(int(status), response, good)
+                problem = MEDIA_TYPE in response.get("content", {})
+                response["headers"] = responses.headers(
+                    int(status), problem=problem, kept=kept, others=sends.get(int(status), ())
+                )
             return _quiet(said)
 
     return Described
 
 
-def _complete(
-    status: int, response: dict[str, Any], *, kept: bool, example: object, schema: Schema | None
-) -> None:
-    """Headers and examples, in place."""
+@dataclass(frozen=True)
+class _Good:
+    """What is sent if all is well."""
+
+    example: object
+    schema: Schema | None
+    files: Sequence[str]
+
+
+def _complete(status: int, response: dict[str, Any], good: _Good) -> None:
+    """Words, schemas and examples, in place."""
+    if status in responses.GOOD:
+        response["description"] = responses.GOOD[status]
+        if good.files:
+            response["content"] = {kind: {"schema": {"contentMediaType": kind}} for kind in good.files}
     content = response.get("content", {})
     media_type = next(iter(content), None)
-    response["headers"] = responses.headers(status, problem=media_type == MEDIA_TYPE, kept=kept)
-    if status < HTTPStatus.MULTIPLE_CHOICES:
-        response["description"] = "The answer."
     if media_type == MEDIA_TYPE:
         content[media_type]["example"] = responses.example(status)
-    elif media_type is not None and (status < HTTPStatus.MULTIPLE_CHOICES or schema is None):
-        if example is not None:
-            content[media_type]["example"] = msgspec.to_builtins(example)
-        if schema is not None or isinstance(example, str):
-            content[media_type]["schema"] = schema or {"type": "string"}
+    elif media_type is not None and (status in responses.GOOD or good.schema is None):
+        if good.example is not None:
+            content[media_type]["example"] = msgspec.to_builtins(good.example)
+        if good.schema is not None or isinstance(good.example, str):
+            content[media_type]["schema"] = good.schema or {"type": "string"}
+
+
+def _body(example: msgspec.Struct) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{type(example).__name__}"}
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}},
+    }
+
+
+def _parameters(struct: type[msgspec.Struct] | None, place: str) -> list[dict[str, Any]]:
+    if struct is None:
+        return []
+    return [_parameter(name, field) | {"in": place} for name, field in parameters(struct).items()]
 
 
 def _parameter(name: str, field: Any) -> dict[str, Any]:

@@ -102,18 +102,21 @@ def _body(content: Said) -> str:
     kinds = "; ".join(
         f"<code>{escape(kind)}</code> {_type(said['schema'])}" for kind, said in content.items()
     )
-    return f"<h4>Body</h4><p>{kinds}</p>"
+    return f"<h4>Body</h4><p>{kinds}</p>{_examples(content)}"
 
 
 def _response(status: str, said: Said) -> str:
     content = said.get("content", {})
     kinds = "; ".join(f"<code>{escape(kind)}</code> {_type(one['schema'])}" for kind, one in content.items())
     headers = ", ".join(f"<code>{escape(name)}</code>" for name in said.get("headers", ()))
-    examples = "".join(f"<pre>{_shown(one['example'])}</pre>" for one in content.values() if "example" in one)
     return (
         f"<details><summary><code>{escape(status)}</code> {_inline(said['description'])}</summary>"
-        f"<p>{kinds}</p><p>Headers: {headers}</p>{examples}</details>"
+        f"<p>{kinds}</p><p>Headers: {headers}</p>{_examples(content)}</details>"
     )
+
+
+def _examples(content: Said) -> str:
+    return "".join(f"<pre>{_shown(one['example'])}</pre>" for one in content.values() if "example" in one)
 
 
 def _schema(name: str, said: Said) -> str:

@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
 
 from openride_analytics.errors import Invalid
 
@@ -58,6 +60,15 @@ def decode(query_string: bytes, struct: type[T], *, others: Collection[str] = ()
     if problems:
         raise ExceptionGroup("query", problems)
     return struct(**values)
+
+
+class _Nothing(msgspec.Struct, frozen=True):
+    """No parameters."""
+
+
+def asks_nothing(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """The guard of resources without parameters."""
+    decode(connection.scope["query_string"], _Nothing)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
-"""What answers there are beside the good one, and the headers that come with them, as OpenAPI tells them."""
+"""What answers there are, and the headers that come with them, as OpenAPI tells them."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from litestar.openapi import ResponseSpec
 
+from openride_analytics.api.headers import REQUEST_ID, sent
 from openride_analytics.api.problems import (
     MEDIA_TYPE,
-    RETRY_AFTER_SECONDS,
     FieldError,
     Problem,
     problem,
@@ -21,9 +22,12 @@ _PROBLEMS: Final = {
     403: "A token without a role, or with one that does not allow this; only where tokens are asked for.",
     404: "There is no such thing, or it is not the caller's.",
     409: "It is not in a state for that.",
+    410: "There was such a thing, and it is gone.",
     413: "The body is too large.",
+    415: "The body is not JSON, or it is compressed.",
+    416: "There is no such part of it.",
     422: "The body is wrong: which field, and what is allowed.",
-    429: "Too many requests in a minute; only where RATE_LIMIT_PER_MINUTE is set.",
+    429: "Too many requests in a minute, only where RATE_LIMIT_PER_MINUTE is set; or too many exports that wait.",
     500: "A defect; the log has it under request_id.",
     503: "A dependency cannot answer now.",
     504: "It takes more time, memory or rows than one question may: what to narrow.",
@@ -45,34 +49,16 @@ PROBLEMS: Final = problems(400, 401, 403, 429, 503, 504)
 # Of answers that are kept: who has one already is not sent it again.
 KEPT: Final = {304: ResponseSpec(None, description="The answer is still the one that If-None-Match names.")}
 
-TAG: Final = 'W/"9c1185a5c5e9fc5461280897"'
+# Of files that can be had in parts.
+PART: Final = {206: ResponseSpec(None, description="The part that was asked for.")}
 
-
-def _header(description: str, example: object, **schema: Any) -> dict[str, Any]:
-    return {
-        "description": description,
-        "required": True,
-        "schema": {"type": "string", **schema},
-        "example": example,
-    }
-
-
-_REQUEST_ID: Final = "5f2b8c0e9d1a4b7f8e6d3c2b1a09f8e7"
-
-HEADERS: Final = {
-    "X-Request-ID": _header(
-        "The caller's X-Request-ID, or a new one: the log has the request under it.",
-        _REQUEST_ID,
-        pattern="^[A-Za-z0-9._-]{1,64}$",
-    ),
-    "X-Cache": _header("Whether it was kept from before.", "HIT", enum=["HIT", "MISS"]),
-    "ETag": _header("The same for the same numbers.", TAG, pattern='^W/"[0-9a-f]+"$'),
-    "Cache-Control": _header(
-        "How many seconds the caller may keep it.", "private, max-age=60", pattern="^private, max-age=[0-9]+$"
-    ),
-    "WWW-Authenticate": _header("What is wrong with the token.", 'Bearer realm="openride-analytics"'),
-    "Retry-After": _header("Seconds.", RETRY_AFTER_SECONDS, type="integer", minimum=1),
+GOOD: Final = {
+    200: "The answer.",
+    202: "It is taken up; or, with an Idempotency-Key that came before, what has become of it.",
+    204: "It is done.",
+    206: "The part that was asked for.",
 }
+
 _OF_PROBLEMS: Final = {
     401: "WWW-Authenticate",
     403: "WWW-Authenticate",
@@ -81,23 +67,24 @@ _OF_PROBLEMS: Final = {
 }
 
 
-def headers(status: int, *, problem: bool, kept: bool) -> dict[str, Any]:
+def headers(status: int, *, problem: bool, kept: bool, others: Iterable[str] = ()) -> dict[str, Any]:
     """References to the headers that a response of that status has; `kept`: where good answers are."""
-    names = ["X-Request-ID"]
+    names = ["X-Request-ID", *others]
     if kept and status in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
         names += ["X-Cache", "ETag", "Cache-Control"]
     if problem and status in _OF_PROBLEMS:
         names.append(_OF_PROBLEMS[status])
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return sent(names)
 
 
 def example(status: int) -> Any:
     """A problem of that status, as it is sent."""
-    said = msgspec.structs.replace(_EXAMPLES.get(status, problem(status)), request_id=_REQUEST_ID)
+    said = msgspec.structs.replace(_EXAMPLES.get(status, problem(status)), request_id=REQUEST_ID)
     return msgspec.to_builtins(said)
 
 
 _WRONG: Final = FieldError("granularity", "is not allowed", "daily, hourly, monthly, weekly")
+_TOO_MANY: Final = FieldError("row_limit", "is too large", "at most 100000")
 _EXAMPLES: Final = {
     400: problem(
         400,
@@ -108,6 +95,19 @@ _EXAMPLES: Final = {
     ),
     401: problem(401, detail="a bearer token is needed"),
     403: problem(403, detail="this asks for the role viewer"),
+    404: problem(404, detail="there is nothing at this path"),
+    409: problem(409, detail="this export is processing: it has no file"),
+    410: problem(410, detail="the file of this export is gone; have it made again"),
+    413: problem(413, detail="at most 1048576 bytes"),
+    415: problem(415, detail="a body is application/json"),
+    416: problem(416, detail="the file has 48213 bytes"),
+    422: problem(
+        422,
+        "invalid-body",
+        title="Invalid body",
+        detail=f"{_TOO_MANY.field}: {_TOO_MANY.problem}",
+        errors=[_TOO_MANY],
+    ),
     429: problem(429, detail="too many requests; again in 5 s"),
     500: problem(500, "internal"),
     503: problem(503, "unavailable", detail="clickhouse cannot answer now; try again later"),

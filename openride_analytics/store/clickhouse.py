@@ -12,7 +12,6 @@ import asyncio
 import copy
 import logging
 import math
-import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from openride_analytics.errors import Ambiguous, Fatal, Retryable, TooMuch
 from openride_analytics.store.binding import bind
 from openride_analytics.store.budget import Budget, exceeded
 from openride_analytics.store.codes import DataRefused, SchemaDrift, ServerFailure
+from openride_analytics.store.inserts import check_names, insert_settings, length
 from openride_analytics.store.pool import Pool
 from openride_analytics.store.raw import RawBlock
 from openride_analytics.store.rows import Rows
@@ -39,20 +39,6 @@ CONNECT_SECONDS: Final = 2.0
 LATE_SECONDS: Final = 1.0  # that a server may take to say that a question's time is over
 
 _READ_ONLY: Final[Settings] = {"readonly": 2}
-
-# One block in is one block through the whole chain of views, whatever the server's own defaults: a token
-# that meets another split of the same rows would store some of them twice, or not at all.
-_ONE_BLOCK: Final[Settings] = {
-    "async_insert": 0,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "distributed_foreground_insert": 1,
-    "materialized_views_ignore_errors": 0,
-    "max_insert_block_size": 1 << 20,
-    "min_insert_block_size_rows": 1 << 20,
-    "min_insert_block_size_bytes": 1 << 28,
-    "send_logs_level": "none",
-}
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +100,8 @@ class ClickHouse:
         await self._pool.close()
 
     def within(self, budget: Budget) -> "ClickHouse":
-        """The same client, with the same connections, for what callers ask: each `select` has this budget, whatever
-        its `timeout`, and raises TooMuch where that does not suffice."""
+        """The same client, with the same connections, for what callers ask: each `select` and `stream` has this
+        budget, whatever its `timeout`, and raises TooMuch where that does not suffice."""
         bounded = copy.copy(self)
         bounded._budget = budget
         return bounded
@@ -154,10 +140,13 @@ class ClickHouse:
         Close it (`contextlib.aclosing`) to stop the query early. `timeout` is for all of it. Raises as `select`.
         """
         bound = bind(sql, params or {}, identifiers=identifiers)
+        budget = self._budget
+        timeout = timeout if budget is None else budget.seconds + LATE_SECONDS
         settings: Settings = {
             "log_comment": name,
             "max_execution_time": math.ceil(timeout),
-            "readonly": 2,
+            **_READ_ONLY,
+            **({} if budget is None else budget.settings()),
             "max_block_size": block_rows,
         }
         until = asyncio.get_running_loop().time() + timeout
@@ -168,8 +157,11 @@ class ClickHouse:
                         wire = await stack.enter_async_context(self._pool.connection("read"))
                 except TimeoutError:
                     raise Retryable("clickhouse", f"no answer within {timeout:g} s") from None
-                async for block in _until(wire.stream(bound, settings), until, timeout):
-                    yield block
+                try:
+                    async for block in _until(wire.stream(bound, settings), until, timeout):
+                        yield block
+                except ServerFailure as error:
+                    raise (budget and exceeded(error)) or error from None
 
     async def execute(
         self,
@@ -209,15 +201,15 @@ class ClickHouse:
         may have them).
         """
         names = list(rows.types if isinstance(rows, Rows) else rows)
-        _check_names(table, *names)
-        if not _length(rows):
+        check_names(table, *names)
+        if not length(rows):
             return
         sql = f"INSERT INTO `{table}` ({', '.join(f'`{name}`' for name in names)}) VALUES"
         wire: Wire | None = None
         with self._timed(f"insert {table}"):
             try:
                 async with asyncio.timeout(timeout), self._pool.connection("insert") as wire:
-                    await wire.insert(sql, rows, _insert_settings(wire, table, token, timeout))
+                    await wire.insert(sql, rows, insert_settings(wire, table, token, timeout))
             except TimeoutError:
                 kind = Ambiguous if wire is not None and wire.rows_sent else Retryable
                 raise kind("clickhouse", f"insert not confirmed within {timeout:g} s") from None
@@ -298,33 +290,3 @@ async def _until(
         if block is None:
             return
         yield block
-
-
-def _check_names(*names: str) -> None:
-    for name in names:
-        if not _IDENTIFIER.fullmatch(name):
-            raise Fatal("clickhouse: an insert into a name that is not an identifier")
-
-
-def _length(rows: Rows | Mapping[str, Sequence[Any]]) -> int:
-    if isinstance(rows, Rows):
-        return rows.count
-    lengths = set(map(len, rows.values()))
-    if len(lengths) > 1:
-        raise DataRefused("columns of different lengths")
-    return lengths.pop() if lengths else 0
-
-
-def _insert_settings(wire: Wire, table: str, token: str | None, timeout: float) -> Settings:
-    settings: dict[str, str | int] = {
-        **_ONE_BLOCK,
-        "log_comment": f"insert {table}",
-        "max_execution_time": math.ceil(timeout),
-    }
-    if wire.server_version >= (26, 2):
-        settings["deduplicate_insert"] = "enable" if token else "disable"
-    else:
-        settings["insert_deduplicate"] = 1 if token else 0
-    if token:
-        settings["insert_deduplication_token"] = token
-    return settings

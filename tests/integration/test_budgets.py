@@ -121,6 +121,15 @@ async def test_a_question_beyond_its_budget_names_what_to_narrow(
     assert answer.status_code == 504 and f"more {named} than one question may have" in answer.json()["detail"]
 
 
+async def test_rows_at_once_have_the_budget_of_a_question(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    await book(warehouse)
+    async with api(shared_settings, QUERY_MAX_ROWS="2") as served:
+        answer = await served.get(f"/v1/exports/quick/csv?dataset=booking_events&{OCTOBER}")
+    assert answer.status_code == 504 and "more rows to read than" in answer.json()["detail"]
+
+
 async def test_only_questions_have_a_budget(warehouse: ClickHouse, shared_settings: tree.Settings) -> None:
     """The audit, readiness and ingestion read with the same connections, as much as they need."""
     await book(warehouse)

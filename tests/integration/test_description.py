@@ -100,12 +100,33 @@ def test_every_example_fits_its_schema(document: Said, operations: dict[str, Sai
     wrong = [
         (name, status)
         for name, status, content in contents(operations)
-        if "text/event-stream" not in operations[name]["responses"]["200"]["content"] or status != "200"
+        if not (status == "200" and "text/event-stream" in operations[name]["responses"]["200"]["content"])
         if not jsonschema_rs.validator_for(
             {**content["schema"], "components": document["components"]}, validate_formats=True
         ).is_valid(content["example"])
     ]
     assert wrong == []
+
+
+def test_every_body_has_an_example_that_fits_its_schema(document: Said, operations: dict[str, Said]) -> None:
+    bodies = [
+        content
+        for said in operations.values()
+        for content in said.get("requestBody", {}).get("content", {}).values()
+    ]
+    wrong = [
+        content
+        for content in bodies
+        if not jsonschema_rs.validator_for(
+            {**content["schema"], "components": document["components"]}, validate_formats=True
+        ).is_valid(content.get("example"))
+    ]
+    assert bodies and wrong == []
+
+
+def test_every_operation_with_a_body_says_how_that_fails(operations: dict[str, Said]) -> None:
+    asked = [said["responses"].keys() for said in operations.values() if "requestBody" in said]
+    assert asked and all(statuses >= {"413", "415", "422"} for statuses in asked)
 
 
 def test_every_operation_says_how_it_fails(operations: dict[str, Said]) -> None:

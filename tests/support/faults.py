@@ -19,7 +19,7 @@ from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.ingest.partition import Partition, State
 from openride_analytics.schema.events import EVENT_TYPES
 from openride_analytics.settings import Settings
-from openride_analytics.store import clickhouse as store
+from openride_analytics.store import inserts
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import resources
 from tests.support.eventually import eventually, poll
@@ -81,7 +81,7 @@ def limited(name: str, value: int) -> Hindrance:
     @asynccontextmanager
     async def hindrance(_: Rig, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         with monkeypatch.context() as patched:
-            patched.setattr(store, "_ONE_BLOCK", {**store._ONE_BLOCK, name: value})
+            patched.setattr(inserts, "ONE_BLOCK", {**inserts.ONE_BLOCK, name: value})
             yield
 
     return hindrance

@@ -1,11 +1,9 @@
 """`/v1/exports/metrics/excel`: the metrics of a range as a workbook."""
 
 from datetime import UTC, datetime
-from typing import Final
 
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
-from litestar.openapi import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.access import Role
@@ -18,10 +16,6 @@ from openride_analytics.exports.workbook import MEDIA_TYPE, file_name, metrics_w
 from openride_analytics.schema.queries import WorkbookQuery
 from openride_analytics.stats.questions import understand
 
-_WORKBOOK: Final = ResponseSpec(
-    bytes, description="The workbook, an .xlsx file", media_type=MEDIA_TYPE, generate_examples=False
-)
-
 
 def workbook(api: Api) -> list[ControllerRouterHandler]:
     """The route of the workbook. Nothing is kept: each is made when it is asked for."""
@@ -30,10 +24,10 @@ def workbook(api: Api) -> list[ControllerRouterHandler]:
     @get(
         "/metrics/excel",
         summary="All metrics of a range as a workbook, beside the period before",
-        operation_class=documented(WorkbookQuery, schema={"contentMediaType": MEDIA_TYPE}),
+        operation_class=documented(WorkbookQuery, files=[MEDIA_TYPE], sends={200: ["Content-Disposition"]}),
         dependencies={"asked": asks(WorkbookQuery)},
         guards=[at_least(Role.ANALYST)],
-        responses={**PROBLEMS, 200: _WORKBOOK},
+        responses=PROBLEMS,
         media_type=MEDIA_TYPE,
     )
     async def get_workbook(asked: NamedDependency[WorkbookQuery]) -> Response[bytes]:
