@@ -70,6 +70,8 @@ class DeliveryStatus(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+_EXAMPLE_ID = "6f3c0b0e-54a7-4c41-9c68-3d1d6f6b7a10"
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="its name, one line")]
@@ -138,10 +140,24 @@ class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     to_self: bool = False
 
 
+class SchedulePath(msgspec.Struct, frozen=True):
+    """What paths name."""
+
+    schedule_id: Annotated[UUID, Meta(description="The schedule's id.", examples=[_EXAMPLE_ID])]
+
+
+class ExecutionPath(msgspec.Struct, frozen=True):
+    """What paths name."""
+
+    execution_id: Annotated[UUID, Meta(description="The execution's id.", examples=[_EXAMPLE_ID])]
+
+
 class SchedulesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which schedules are listed."""
 
-    active: Annotated[bool | None, Meta(description="Only those that are active, or that are not.")] = None
+    active: Annotated[
+        bool | None, Meta(description="Only those that are active, or that are not.", examples=[True])
+    ] = None
     report_type: Annotated[ReportType | None, Meta(description="Only those of this type.")] = None
     frequency: Annotated[Frequency | None, Meta(description="Only those of this frequency.")] = None
     limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 50
