@@ -14,10 +14,10 @@ from openride_analytics.reports.words import compact
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# A mail shows it as wide as it is itself, 590 pixels or 320: so it is drawn for 440, with twice as many dots and more.
-_WIDTH: Final = 440
-_HEIGHT: Final = 216
-_SCALE: Final = 2.6
+# A mail shows it as wide as it is itself, 590 pixels or 320: so it is drawn for 380, with three times as many dots.
+_WIDTH: Final = 380
+_HEIGHT: Final = 190
+_SCALE: Final = 3
 _DPI: Final = 100
 _POINTS: Final = 0.72  # of type, a pixel
 
@@ -26,7 +26,7 @@ _PAPER: Final = "#F4F6F9"
 _INK: Final = "#36404D"
 _RULE: Final = "#D5DAE1"
 _COLORS: Final = ("#2B5C94", "#2E8B8B", "#CF8A1D", "#B23A3A")
-_LABELS: Final = 6  # along the bottom, that none touches the next
+_LABELS: Final = 7  # along the bottom, that none touches the next
 _FEW: Final = 12  # points that are seen better one by one
 
 
@@ -39,7 +39,7 @@ def draw(drawing: Drawing) -> bytes:
         {"font.family": ["DejaVu Sans"], "font.size": 11 * _POINTS, "text.color": _INK}
     ):
         figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor=_PAPER)
-        axes = figure.add_axes((0.105, 0.135, 0.87, 0.75 if len(drawing.series) > 1 else 0.81))
+        axes = figure.add_axes((0.115, 0.145, 0.84, 0.73 if len(drawing.series) > 1 else 0.81))
         _dress(axes)
         (_line if drawing.style == "line" else _columns)(axes, drawing)
         _scale(axes, drawing)
@@ -113,7 +113,7 @@ def _scale(axes: "Axes", drawing: Drawing) -> None:
     axes.set_xlim(-0.6, len(drawing.labels) - 0.4)
     if len(drawing.series) > 1:
         axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=len(drawing.series), frameon=False,
+            loc="lower left", bbox_to_anchor=(-0.12, 1.0), ncols=len(drawing.series), frameon=False,
             fontsize=10.5 * _POINTS, handlelength=1.1, handletextpad=0.5, columnspacing=1.4, borderpad=0.2,
         )  # fmt: skip
 

@@ -100,10 +100,10 @@ def _spread(found: Content) -> Drawing:
     known = [(name, float(str(value))) for name, value in lists.distribution(found) if value is not None]
     shares = [pair for pair in known if pair[0] != "Mean"]
     return Drawing(
-        f"Earnings per driver ({found.question.currency})",
+        f"Earnings per driver ({found.question.currency}): share of drivers who earned at most",
         "column",
         [name for name, _ in shares],
-        "share of drivers who earned at most",
+        "by share",
         [Series("Earned at most", Kind.MONEY, [value for _, value in shares])],
     )
 

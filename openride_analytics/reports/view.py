@@ -12,7 +12,18 @@ from openride_analytics.exports.workbook.values import Kind, Value
 from openride_analytics.reports.attachment import File
 from openride_analytics.reports.drawing import Drawing
 from openride_analytics.reports.edition import Edition
-from openride_analytics.reports.words import Tone, days, large, moment, moved, number, size, tone
+from openride_analytics.reports.words import (
+    NO_CHANGE,
+    NOTHING,
+    Tone,
+    days,
+    large,
+    moment,
+    moved,
+    number,
+    size,
+    tone,
+)
 
 TITLES: Final = {
     "user_metrics": "Users",
@@ -33,6 +44,11 @@ class Line:
     then: str
     change: str
     tone: Tone
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is a change to speak of."""
+        return self.change not in (NOTHING, NO_CHANGE)
 
 
 @dataclass(frozen=True)
@@ -119,33 +135,23 @@ def content_id(edition: Edition, number: int) -> str:
 
 
 def _sections(edition: Edition, found: Content) -> Iterator[Section]:
-    """Of one area all figures; of everything the few of each area that matter, and revenue of each currency."""
-    everything = edition.report_type == "comprehensive"
+    """Of the area that a report is on all figures; of others the few that matter, and revenue of each currency."""
     listed = list(figures(found))
-    for area in dict.fromkeys(figure.area for figure in listed):
-        if everything:
-            lines = [
-                _line(found, known.figure, _title(known.figure, found))
-                for known in highlights_of(found, area)
-            ]
-            chosen = [figure for figure in listed if figure.area == area and _other(figure)]
-        else:
-            lines, chosen = [], [figure for figure in listed if figure.area == area]
-        yield Section(
-            area, [*lines, *(_line(found, f, _title(f, found)) for f in chosen)], _note(found, area)
-        )
+    for area in found.areas:
+        everything = edition.report_type != "comprehensive" and area == found.areas[0]
+        few = [] if everything else [known.figure for known in highlights_of(found, area)]
+        chosen = [
+            *few,
+            *(figure for figure in listed if figure.area == area and (everything or _other(figure))),
+        ]
+        if chosen:
+            lines = [_line(found, figure, title(figure, edition.currency)) for figure in chosen]
+            yield Section(area, lines, _note(found, area))
 
 
 def _note(found: Content, area: str) -> str:
-    return (
-        f"In the file: {lists.drivers_shown(found)[:1].lower()}{lists.drivers_shown(found)[1:]}."
-        if area == "Drivers"
-        else ""
-    )
-
-
-def _title(figure: Figure, found: Content) -> str:
-    return title(figure, found.question.currency)
+    shown = lists.drivers_shown(found) if area == "Drivers" else ""
+    return f"In the file: {shown[0].lower()}{shown[1:]}." if shown else ""
 
 
 def _other(figure: Figure) -> bool:

@@ -11,6 +11,7 @@ from openride_analytics.exports.workbook.values import Kind, Value
 from openride_analytics.stats.periods import Period
 
 NOTHING: Final = "\u2013"  # where there is no value
+NO_CHANGE: Final = "no change"
 MINUS: Final = "\u2212"
 
 _WHOLE_FROM: Final = 10_000  # of large amounts nobody reads the cents where a figure is shown large
@@ -48,7 +49,7 @@ def moved(kind: Kind, now: Value, then: Value) -> str:
         return NOTHING
     amount = Decimal(str(difference))
     if not amount:
-        return "no change"
+        return NO_CHANGE
     sign = "+" if amount > 0 else MINUS
     if kind is Kind.RATE:
         return f"{sign}{abs(amount):,.2f} pp"
