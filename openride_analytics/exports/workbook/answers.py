@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -52,7 +52,7 @@ class Content:
     then: Answers  # over `before`
     routes: list[results.RouteRow]
     more_routes: bool  # than are listed
-    areas: Collection[str] = AREAS
+    areas: Sequence[str] = AREAS
     missing: Sequence[str] = field(default=())
 
 

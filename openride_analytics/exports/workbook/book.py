@@ -42,7 +42,7 @@ _OPTIONS: Final = {
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
-_CHARTS: Final = {
+CHARTS: Final = {  # over time; their titles are those of the series' columns, as they begin
     "Users": (
         Chart("line", "Active users", ["Active users"]),
         Chart("column", "New registrations", ["New registrations"]),
@@ -96,7 +96,7 @@ def _fill(workbook: Any, found: Content) -> None:
     tables = {name: made(found) for name, made in TABLES.items() if name in found.areas}
     placed = {
         name: area.area(workbook, styles, found, name, tables[name], charts)
-        for name, charts in _CHARTS.items()
+        for name, charts in CHARTS.items()
         if name in found.areas
     }
     if "Drivers" in found.areas:

@@ -68,9 +68,18 @@ def highlights(found: Content) -> Sequence[Highlight]:
     """The first of those of which there are answers, at most MOST_HIGHLIGHTS."""
     several = len(found.areas) > 2
     chosen = _OF_ALL if several else [known for area in _ORDER if area in found.areas for known in _OF[area]]
+    return _known(found, chosen)[:MOST_HIGHLIGHTS]
+
+
+def highlights_of(found: Content, area: str) -> Sequence[Highlight]:
+    """Those of one area alone."""
+    return [known for known in _known(found, _OF.get(area, ())) if known.figure.area == area]
+
+
+def _known(found: Content, chosen: Sequence[tuple[str, str, str]]) -> list[Highlight]:
     known = {(figure.area, figure.title): figure for figure in FIGURES if figure.area in found.areas}
     return [
         Highlight(known[area, name], said.format(currency=found.question.currency))
         for area, name, said in chosen
         if (area, name) in known
-    ][:MOST_HIGHLIGHTS]
+    ]
