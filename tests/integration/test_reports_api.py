@@ -90,44 +90,12 @@ async def test_what_is_not_said_is_eight_on_mondays_and_firsts_in_the_service_s_
     )
 
 
-@pytest.mark.parametrize("weekday", ["FRI", "friday", "Friday"])
-async def test_a_weekday_is_known_by_its_name(api: Served, weekday: str) -> None:
-    parameters = {"timezone": "UTC", "weekday": weekday}
-    found = await added(api, somebody(), frequency="weekly", parameters=parameters)
-    assert (found["parameters"]["weekday"], found["next_execution"]) == ("friday", "2026-11-27T08:00:00Z")
-
-
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"recipients": []}, "recipients"),
-        ({"recipients": ["nobody"]}, "recipients[0]"),
-        ({"recipients": [ADA, "Ada <ada@example.com>"]}, "recipients[1]"),
-        ({"recipients": ["ada@example.com\r\nBcc: eve@example.com"]}, "recipients[0]"),
-        ({"recipients": ["ada@example.com\n"]}, "recipients[0]"),
-        ({"recipients": ["ada@example.com,eve@example.com"]}, "recipients[0]"),
-        ({"recipients": ["ada@localhost"]}, "recipients[0]"),
-        ({"recipients": ["ada@[127.0.0.1]"]}, "recipients[0]"),
-        ({"recipients": ["ada@10.0.0.1"]}, "recipients[0]"),
-        ({"recipients": ["a" * 65 + "@example.com"]}, "recipients[0]"),
-        ({"recipients": [f"a{n}@example.com" for n in range(101)]}, "recipients"),
-        ({"owner_email": "owner"}, "owner_email"),
-        ({"report_name": "Bookings\r\nBcc: eve@example.com"}, "report_name"),
-        ({"report_name": "Bookings\x00"}, "report_name"),
-        ({"report_name": "  "}, "report_name"),
-        ({"report_name": "\u202ebookings"}, "report_name"),
-        ({"description": "a\x00b"}, "description"),
-        ({"report_type": "everything"}, "report_type"),
-        ({"frequency": "hourly"}, "frequency"),
-        ({"format": "pdf"}, "format"),
-        ({"parameters": {"timezone": "Lagos"}}, "parameters.timezone"),
-        ({"parameters": {"timezone": "../../etc/passwd"}}, "parameters.timezone"),
-        ({"parameters": {"time": "24:00"}}, "parameters.time"),
-        ({"parameters": {"time": "8:00"}}, "parameters.time"),
-        ({"parameters": {"weekday": "someday"}}, "parameters.weekday"),
-        ({"parameters": {"day": 0}}, "parameters.day"),
+        ({"recipients": [ADA, "ada@example.com\r\nBcc: eve@example.com"]}, "recipients[1]"),
         ({"parameters": {"day": 32}}, "parameters.day"),
-        ({"parameters": {"hour": 8}}, "parameters"),
         ({"sql": "SELECT 1"}, "body"),
     ],
 )
@@ -140,10 +108,6 @@ async def test_everything_that_is_wrong_is_named_at_once(api: Served) -> None:
     answer = await post(api, somebody(), owner_email="x", parameters={"time": "x", "timezone": "x"})
     fields = {error["field"] for error in answer.json()["errors"]}
     assert fields == {"owner_email", "parameters.time", "parameters.timezone"}
-
-
-async def test_an_address_that_is_named_twice_is_one(api: Served) -> None:
-    assert (await added(api, somebody(), recipients=[ADA, "ADA@Example.com"]))["recipients"] == [ADA]
 
 
 async def test_a_key_makes_repeating_harmless(api: Served) -> None:
@@ -197,23 +161,14 @@ async def test_one_that_is_not_active_is_never_due(api: Served) -> None:
     assert (found["next_execution"], found["next_executions"]) == (None, [])
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"report_name": "Trips"},
-        {"recipients": [OBI]},
-        {"description": None},
-        {"format": "excel"},
-        {"report_type": "comprehensive"},
-        {"owner_email": ADA},
-    ],
-    ids=lambda changes: next(iter(changes)),
-)
-async def test_only_what_is_sent_is_changed(api: Served, changes: dict[str, Any]) -> None:
+async def test_only_what_is_sent_is_changed(api: Served) -> None:
     who = somebody()
     before = await added(api, who, description="Why")
-    answer = await patch(api, who, before["id"], **changes)
-    assert (answer.status_code, answer.json()) == (200, before | changes)
+    answer = await patch(api, who, before["id"], report_name="Trips", description=None)
+    assert (answer.status_code, answer.json()) == (
+        200,
+        before | {"report_name": "Trips", "description": None},
+    )
 
 
 async def test_of_the_parameters_too(api: Served) -> None:

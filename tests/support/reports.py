@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,7 @@ from openride_analytics.store.report_runs import Run, Runs
 from openride_analytics.store.reports import Schedules, StoredSchedule
 from openride_analytics.telemetry import Metrics
 
+_DATABASE = "reports"
 SUBJECT = "ada"
 SENT = Delivery(Status.SENT)
 OWNER = "owner@example.com"
@@ -205,18 +207,36 @@ async def claimed(replica: Runner, clock: MovedClock) -> Run:
     return run
 
 
+@pytest.fixture(scope="session")
+def migrated_url(postgres_url: str) -> str:
+    """A database with the tables, of these tests only."""
+    url = urlsplit(postgres_url)._replace(path=f"/{_DATABASE}").geturl()
+
+    async def make() -> None:
+        async with _client(postgres_url) as client:
+            await client.execute(f"CREATE DATABASE {_DATABASE}")
+        await migrate_postgres(settings(url))
+
+    asyncio.run(make())
+    return url
+
+
 @pytest.fixture
-async def reports_url(postgres_url: str) -> AsyncIterator[str]:
-    """A database of this test's own, with its tables."""
-    admin = Postgres(tree.Postgres(url=Secret(postgres_url)))
-    name = f"reports_{uuid4().hex}"
-    await admin.open()
-    await admin.execute(f"CREATE DATABASE {name}")
-    url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    await migrate_postgres(settings(url))
-    yield url
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+async def reports_url(migrated_url: str) -> str:
+    """A database with the tables, and nothing in them."""
+    async with _client(migrated_url) as client:
+        await client.execute("TRUNCATE report_schedules CASCADE")
+    return migrated_url
+
+
+@asynccontextmanager
+async def _client(url: str) -> AsyncIterator[Postgres]:
+    client = Postgres(tree.Postgres(url=Secret(url)))
+    await client.open()
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 @pytest.fixture
