@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from email.errors import MessageError
 from functools import partial
 
 from openride_analytics.reports.edition import Rendered
@@ -13,6 +14,7 @@ from openride_analytics.settings.tree import Smtp
 
 __all__ = ["Delivery", "Status", "deliver", "tell"]
 
+_NO_MESSAGE = Delivery(Status.REFUSED, "the address (in ASCII) or the subject cannot be put into a message")
 _NO_SERVER = Delivery(Status.REFUSED, "no mail server is set (SMTP_HOST)", general=True)
 
 
@@ -76,8 +78,11 @@ async def _send(
         return _NO_SERVER
     try:
         raw = await apart(make)
-    except ValueError:  # a line break in a header, or no address: nothing that may reach a server
-        return Delivery(Status.REFUSED, "the address or the subject cannot be put into a message")
+    except (
+        ValueError,
+        MessageError,
+    ):  # a line break in a header, or no address: nothing that may reach a server
+        return _NO_MESSAGE
     return await Session(smtp, context).send(recipient, raw)
 
 

@@ -75,7 +75,7 @@ def message_id_for(run: str, recipient: str, sender: str) -> str:
 def _message(
     subject: str, sender: str, recipient: str, message_id: str, headers: Mapping[str, str]
 ) -> EmailMessage:
-    message = EmailMessage(_POLICY if recipient.isascii() else _POLICY.clone(utf8=True))
+    message = EmailMessage(_POLICY)
     message["From"] = Address(SENDER_NAME, addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
     message["Subject"] = subject

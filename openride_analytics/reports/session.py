@@ -11,7 +11,6 @@ from aiosmtplib import SMTP
 from aiosmtplib.errors import (
     SMTPAuthenticationError,
     SMTPException,
-    SMTPNotSupported,
     SMTPResponseException,
     SMTPServerDisconnected,
 )
@@ -79,15 +78,14 @@ class Session:
         """
         try:
             await self._enter()
-            await self._address(recipient)
+            await self._client.mail(self._smtp.from_email)
+            await self._client.rcpt(recipient)
             return await self._hand_over(message)
         except SMTPAuthenticationError as error:  # what it said may repeat what it was told
             status = Status.RETRY if _transient(error.code) else Status.REFUSED
             return Delivery(status, f"the mail server refused the login ({error.code})", general=True)
         except SMTPResponseException as error:
             return self._answered(error.code, error.message)
-        except SMTPNotSupported as error:
-            return Delivery(Status.REFUSED, str(error))
         except (SMTPException, OSError, TimeoutError) as error:
             return self._broken(error)
         finally:
@@ -107,15 +105,6 @@ class Session:
                 raise SMTPException("it offers no way to log in")
             await client.login(self._smtp.user, self._smtp.password.reveal())
         self._entered = True
-
-    async def _address(self, recipient: str) -> None:
-        options, encoding = [], "ascii"
-        if not recipient.isascii():
-            if not self._client.supports_extension("smtputf8"):
-                raise SMTPNotSupported("the mail server takes no addresses with other than ASCII characters")
-            options, encoding = ["SMTPUTF8"], "utf-8"
-        await self._client.mail(self._smtp.from_email, options=options, encoding=encoding)
-        await self._client.rcpt(recipient, encoding=encoding)
 
     async def _hand_over(self, message: bytes) -> Delivery:
         """Not the library's own DATA: it cannot tell what broke before the dot from what broke after it, and its
