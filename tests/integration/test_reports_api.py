@@ -330,10 +330,10 @@ async def test_another_s_is_not_there(api: Served, method: str, path: str) -> No
     who = somebody()
     schedule = f"{PATH}/{(await added(api, who))['id']}"
     run = (await api.client.post(f"{schedule}/execute", headers=who)).json()["id"]
-    asking = {"headers": somebody()} | ({"json": {"report_name": "mine"}} if method == "PATCH" else {})
+    other, change = somebody(), {"report_name": "mine"} if method == "PATCH" else None
     answers = [
-        await api.client.request(method, path.format(schedule=one, run=other), **asking)
-        for one, other in ((schedule, run), (f"{PATH}/{uuid4()}", uuid4()))
+        await api.client.request(method, path.format(schedule=one, run=its), json=change, headers=other)
+        for one, its in ((schedule, run), (f"{PATH}/{uuid4()}", uuid4()))
     ]
     told = [{**answer.json(), "request_id": ""} for answer in answers]
     assert (answers[0].status_code, told[0]) == (404, told[1])

@@ -1,7 +1,7 @@
 """What becomes of a run: its recipients, its retries, its failures, and replicas that die or stop in the middle."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -115,7 +115,7 @@ async def test_after_the_last_try_it_is_over(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
     bureau.sender.answers = {OBI: [BUSY] * 9}
-    replica = bureau.replica(clock, REPORT_MAX_ATTEMPTS="2")
+    replica = bureau.replica(clock, {"REPORT_MAX_ATTEMPTS": "2"})
     outcomes = await once(replica, clock)
     clock.set("2026-11-24T10:00:00Z")
     outcomes += await once(replica, clock)
@@ -201,11 +201,11 @@ async def test_work_that_takes_longer_than_a_lease_keeps_it(
     slow = bureau.replica(clock, lease_seconds=0.3)
     run = await claimed(slow, clock)
     working = asyncio.create_task(slow.work(run, asyncio.Event()))
-    first = (await only(bureau, schedule))["lease_until"]
+    first: datetime = (await only(bureau, schedule))["lease_until"]
 
     async def renewed() -> bool:
         now: datetime = (await only(bureau, schedule))["lease_until"]
-        return (now - first).total_seconds() > 0.5
+        return now - first > timedelta(seconds=0.5)
 
     await poll(renewed)
     taken = await once(bureau.replica(clock), clock)
@@ -226,7 +226,7 @@ async def test_a_holder_who_comes_back_too_late_sends_nothing(
 async def test_a_run_that_kills_whoever_takes_it_up_fails(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
-    replica = bureau.replica(clock, REPORT_MAX_ATTEMPTS="2")
+    replica = bureau.replica(clock, {"REPORT_MAX_ATTEMPTS": "2"})
     for _ in range(2):
         await claimed(replica, clock)
         await bureau.postgres.execute(
@@ -293,7 +293,7 @@ async def test_a_file_that_is_linked_to_is_kept_as_long_as_its_link(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
     bureau.maker.size = 2 << 20
-    replica = bureau.replica(clock, MAIL_MAX_ATTACHMENT_MB="1", REPORT_FILES_RETENTION_DAYS="2")
+    replica = bureau.replica(clock, {"MAIL_MAX_ATTACHMENT_MB": "1", "REPORT_FILES_RETENTION_DAYS": "2"})
     await once(replica, clock)
     run = await only(bureau, schedule)
     kept = await bureau.runs.file(run["id"], clock.moment)
@@ -317,7 +317,7 @@ async def test_failures_in_a_row_pause_a_schedule(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
     bureau.sender.always = REFUSED
-    replica, seen = bureau.replica(clock, REPORT_PAUSE_AFTER_FAILURES="3"), []
+    replica, seen = bureau.replica(clock, {"REPORT_PAUSE_AFTER_FAILURES": "3"}), []
     for day in (24, 25, 26, 27):
         clock.set(f"2026-11-{day}T08:00:00Z")
         await once(replica, clock)
@@ -344,7 +344,7 @@ async def test_the_owner_is_told_once_of_a_failure_and_why(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule, mail_sink: EmbeddedMail
 ) -> None:
     bureau.sender.always = REFUSED
-    replicas = [bureau.replica(clock, **mail_sink.env()) for _ in range(3)]
+    replicas = [bureau.replica(clock, mail_sink.env()) for _ in range(3)]
     await once(replicas[0], clock)
     await asyncio.gather(*(replica._notices.send() for replica in replicas))
     [mail] = mail_sink.messages()
@@ -358,10 +358,10 @@ async def test_an_owner_who_cannot_be_told_now_is_told_later(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule, mail_sink: EmbeddedMail
 ) -> None:
     bureau.sender.always = REFUSED
-    away = bureau.replica(clock, **(mail_sink.env() | {"SMTP_PORT": "1"}))
+    away = bureau.replica(clock, mail_sink.env() | {"SMTP_PORT": "1"})
     await once(away, clock)
     await away._notices.send()
-    replica = bureau.replica(clock, **mail_sink.env())
+    replica = bureau.replica(clock, mail_sink.env())
     soon = await replica._notices.send()
     clock.set("2026-11-24T08:01:00Z")
     assert (soon, await replica._notices.send(), len(mail_sink.messages())) == (False, True, 1)

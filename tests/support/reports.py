@@ -126,17 +126,13 @@ class Bureau:
         return Runs(self.postgres)
 
     def replica(
-        self,
-        clock: MovedClock,
-        *,
-        lease_seconds: float = 60,
-        postgres: Postgres | None = None,
-        **environ: str,
+        self, clock: MovedClock, environ: Mapping[str, str] | None = None, *, lease_seconds: float = 60
     ) -> Runner:
+        """`environ`: settings of its own."""
         return reports_runner(
-            postgres or self.postgres,
+            self.postgres,
             self.clickhouse,
-            settings(self.url, **environ),
+            settings(self.url, **(environ or {})),
             self.metrics,
             clock,
             links(settings(self.url)),
