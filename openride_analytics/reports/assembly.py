@@ -33,7 +33,7 @@ def reports_desk(
         settings,
         clock,
         render=partial(render, questions, unsubscribe=None, link=None),
-        file_link=links.file,
+        links=links,
     )
 
 

@@ -13,6 +13,8 @@ from openride_analytics import settings as tree
 from openride_analytics.clock import Clock
 from openride_analytics.reports import answers
 from openride_analytics.reports.edition import Edition, Rendered
+from openride_analytics.reports.links import Links
+from openride_analytics.reports.signed import Signed
 from openride_analytics.reports.terms import amended, begin, rhythm, understand
 from openride_analytics.schema.reports import (
     Execution,
@@ -30,7 +32,6 @@ from openride_analytics.store.report_runs import Runs
 from openride_analytics.store.reports import Schedules, StoredSchedule, Terms, Turn
 
 Render = Callable[[Edition], Awaitable[Rendered]]
-FileLink = Callable[[UUID, datetime], str]
 
 _TIMING: Final = ("timezone", "time", "weekday", "day")
 
@@ -57,14 +58,15 @@ class Reports:
         clock: Clock,
         *,
         render: Render,
-        file_link: FileLink,
+        links: Links,
     ) -> None:
         self._schedules = schedules
         self._runs = runs
         self._settings = settings
         self._clock = clock
         self._render = render
-        self._file_link = file_link
+        self._links = links
+        self.signed = Signed(links, schedules, runs, clock)
 
     @property
     def configured(self) -> bool:
@@ -168,7 +170,7 @@ class Reports:
         recipients = await self._runs.recipients([row["id"] for row in rows])
         now = self._now()
         return [
-            answers.execution(row, recipients[row["id"]], lambda one: self._file_link(one, now))
+            answers.execution(row, recipients[row["id"]], lambda one: self._links.file(one, now))
             for row in rows
         ]
 

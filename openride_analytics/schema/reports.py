@@ -152,6 +152,12 @@ class ExecutionPath(msgspec.Struct, frozen=True):
     execution_id: Annotated[UUID, Meta(description="The execution's id.", examples=[_EXAMPLE_ID])]
 
 
+class LinkPath(msgspec.Struct, frozen=True):
+    """What the paths of links end with."""
+
+    link: Annotated[str, Meta(description="What is signed.", examples=["AW88Cw5UP0xBnGg9HW9regU0hbV2a3Ew"])]
+
+
 class SchedulesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which schedules are listed."""
 

@@ -23,7 +23,7 @@ from tests.support.api import Served, leading_to, resources, serving
 from tests.support.events import example
 from tests.support.eventually import eventually, poll
 from tests.support.exports import somebody
-from tests.support.reports import ADA, EVE, OBI, Bureau, MovedClock, asked, once
+from tests.support.reports import ADA, EVE, OBI, Bureau, MovedClock, asked, once, settings
 from tests.support.tokens import SECRET_ENVIRON
 from tests.support.warehouse import store
 
@@ -94,6 +94,58 @@ async def test_a_preview_is_a_page_with_its_images_inside(environ: dict[str, str
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "data:image/png;base64," in answer.text and "cid:" not in answer.text
     assert "default-src 'none'; img-src data:" in answer.headers["content-security-policy"]
+
+
+async def linked(api: Served, bureau: Bureau, **changes: Any) -> tuple[dict[str, str], str, Any]:
+    """Whose schedule it is, its path, and what was mailed of it: nothing is attached."""
+    who = somebody()
+    path = await added(api, who, recipients=[ADA, OBI], **changes)
+    await api.client.post(f"{path}/execute", headers=who)
+    clock = MovedClock(NOW)
+    await once(bureau.replica(clock, {"PUBLIC_URL": api.server.url}), clock)
+    return who, path, bureau.sender
+
+
+async def test_a_link_to_a_file_is_all_one_needs(reports_url: str, bureau: Bureau) -> None:
+    async with serving_links(reports_url) as api:
+        who, path, _ = await linked(api, bureau, parameters={"attach": False})
+        [run] = (await api.get(f"{path}/executions", **who)).json()["executions"]
+        link = urlsplit(run["file"]["url"]).path
+        answers = [await api.get(link), await api.get(link[:-1] + ("A" if link[-1] != "A" else "B"))]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert (answers[0].content, answers[0].headers["content-disposition"]) == (
+        b"x" * 10,
+        'attachment; filename="report.csv"',
+    )
+
+
+async def test_who_follows_the_way_out_gets_no_more_mails_and_the_others_do(
+    reports_url: str, bureau: Bureau
+) -> None:
+    async with serving_links(reports_url) as api:
+        who, path, sender = await linked(api, bureau)
+        way_out = urlsplit(sender.ways_out[ADA]).path
+        asked_first = await api.get(way_out)
+        before = (await api.get(path, **who)).json()["unsubscribed"]
+        form = {"List-Unsubscribe": "One-Click"}
+        answers = [await api.client.post(way_out, data=form) for _ in range(2)]
+        after = (await api.get(path, **who)).json()["unsubscribed"]
+        await api.client.post(f"{path}/execute", headers=who)
+        clock = MovedClock(NOW)
+        await once(bureau.replica(clock), clock)
+    assert ("<button>" in asked_first.text, before, after) == (True, [], [ADA])
+    assert ([answer.status_code for answer in answers], sender.addresses) == ([200, 200], [ADA, OBI, OBI])
+
+
+@asynccontextmanager
+async def serving_links(reports_url: str) -> AsyncIterator[Served]:
+    """The API, whose links are signed as those of the bureau's replicas are."""
+    secret = settings(reports_url).auth.jwt_secret_key
+    assert secret is not None
+    environ = SECRET_ENVIRON | {"DATABASE_URL": reports_url, "LINK_SECRET": secret.reveal()}
+    now = datetime.fromisoformat(NOW).timestamp()
+    async with resources(environ, now=now) as given, serving(given) as api:
+        yield api
 
 
 async def test_it_waits_for_its_tables(postgres_url: str, mail_sink: EmbeddedMail) -> None:

@@ -83,6 +83,7 @@ class Sender:
 
     sent: list[tuple[str, str]] = field(default_factory=list)  # address, message id
     answers: dict[str, list[Delivery]] = field(default_factory=dict)
+    ways_out: dict[str, str] = field(default_factory=dict)
     always: Delivery = SENT
     hold: asyncio.Event | None = None
 
@@ -96,6 +97,7 @@ class Sender:
     ) -> Mapping[str, Delivery]:
         [address] = recipients
         self.sent.append((address, message_id))
+        self.ways_out[address] = unsubscribe(address)
         if self.hold is not None:
             await self.hold.wait()
         given = self.answers.get(address)
