@@ -32,6 +32,9 @@ ALTER TABLE report_executions
 -- Whatever the replicas' clocks say, and however often a schedule's time is changed.
 CREATE UNIQUE INDEX report_executions_once
     ON report_executions (schedule_id, period_since, period_until) WHERE trigger = 'schedule';
+-- Of those that were asked for by hand one at a time.
+CREATE UNIQUE INDEX report_executions_by_hand
+    ON report_executions (schedule_id) WHERE trigger <> 'schedule' AND status IN ('pending', 'running');
 CREATE INDEX report_executions_open ON report_executions (created_at) WHERE status IN ('pending', 'running');
 CREATE INDEX report_executions_notices ON report_executions (notice_at) WHERE notice = 'due';
 

@@ -4,8 +4,6 @@
 INSERT INTO report_executions (id, schedule_id, trigger, status, created_at, period_since, period_until, timezone)
 SELECT $1, s.id, $3, 'pending', $4, $5, $6, $7
 FROM report_schedules AS s
-WHERE s.id = $2 AND s.deleted_at IS NULL AND NOT EXISTS (
-    SELECT FROM report_executions AS e
-    WHERE e.schedule_id = $2 AND e.trigger <> 'schedule' AND e.status IN ('pending', 'running')
-)
+WHERE s.id = $2 AND s.deleted_at IS NULL
+ON CONFLICT (schedule_id) WHERE trigger <> 'schedule' AND status IN ('pending', 'running') DO NOTHING
 RETURNING id
