@@ -7,7 +7,6 @@ fires twice where clocks repeat an hour, not at all on the 31st of a shorter mon
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -129,9 +128,13 @@ class Runner:
             log.exception("a run was given up", extra={"execution_id": str(run.id)})
 
     async def _tell(self) -> None:
-        with suppress(Retryable):  # the next turn says so
+        try:
             while await self._notices.send():
                 pass
+        except Retryable:
+            return  # the next turn says so
+        except Exception:
+            log.exception("an owner was not told of a failure")  # one that is marked is not told of again
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)

@@ -74,14 +74,11 @@ class Work:
     deliver: Deliver
 
     async def perform(self, run: Run, stopping: asyncio.Event) -> str:
-        """How it went: completed, partial, failed, retried, handed_back or lost. Raises Retryable."""
+        """How it went: completed, partial, failed, retried, handed_back or lost."""
         working = asyncio.create_task(self._work(run, stopping))
         try:
             await self._hold(run, working)
             return await working
-        except Left:
-            await self._told(self.runs.put_back, run, None, None, counts=False)
-            return "handed_back"
         except Lost:
             return "lost"
         finally:
@@ -97,13 +94,23 @@ class Work:
                 return
             try:
                 if not await self.runs.beat(run):
-                    raise Lost
+                    # Perhaps the work has just ended, and let go of it itself.
+                    if not (await asyncio.wait([working], timeout=AGAIN_SECONDS))[0]:
+                        raise Lost
+                    return
                 held_until = self.clock.monotonic() + self.runs.lease_seconds
             except Retryable:
                 if self.clock.monotonic() > held_until:
                     raise Lost from None
 
     async def _work(self, run: Run, stopping: asyncio.Event) -> str:
+        try:
+            return await self._made_and_mailed(run, stopping)
+        except Left:
+            await self._told(self.runs.put_back, run, None, None, counts=False)
+            return "handed_back"
+
+    async def _made_and_mailed(self, run: Run, stopping: asyncio.Event) -> str:
         if run.attempts > self.settings.reports.max_attempts:
             why = f"it was begun {run.attempts - 1} times and never came to an end"
             return await self._end(run, RunStatus.FAILED, error=why)
@@ -159,6 +166,7 @@ class Work:
         if not await self._told(self.runs.sending, run, address):
             if not await self._told(self.runs.beat, run):
                 raise Lost
+            await self._told(self.runs.leave_out, run)
             return True  # they have left the list meanwhile
         found = await self._send(run, rendered, address)
         status = "pending" if found.status is Status.RETRY else str(found.status)

@@ -174,6 +174,10 @@ class Runs:
         """Say that a mail is about to go; whether it may."""
         return bool(await self._fetch("sending", run.id, run.claim, address))
 
+    async def leave_out(self, run: Run) -> None:
+        """Forget recipients who have left the list and have not had it."""
+        await self._fetch("leave_out", run.id)
+
     async def sent(self, run: Run, address: str, status: str, reason: str) -> None:
         """Say what became of it; `pending` that it is to be tried again."""
         await self._fetch("sent", run.id, run.claim, address, status, reason)

@@ -22,6 +22,12 @@ from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.sql import statement
 
 _SECONDS: Final = 5.0
+# A password, a database or rights that are not as they should be: whoever sees to that does it there.
+_REFUSALS: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
 
 
 @dataclass(frozen=True)
@@ -158,12 +164,14 @@ class Schedules:
 
 @asynccontextmanager
 async def reach(postgres: Postgres, *, timeout: float = _SECONDS) -> AsyncIterator[Any]:
-    """A connection for the block. Raises Retryable, also while the tables are not there yet."""
+    """A connection for the block. Raises Retryable, also while the tables are not there yet, or not for us."""
     try:
         async with postgres.connection(timeout=timeout) as connection:
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         raise Retryable("postgres", "its schema is not up to date yet") from None
+    except _REFUSALS as error:
+        raise Retryable("postgres", f"it refuses us ({error.sqlstate})") from None
 
 
 def _json(parameters: Parameters) -> str:
