@@ -1,16 +1,17 @@
 """The composition root: what runs in a `serve`, in which order, sharing what. The page to read first.
 
     schema    brings ClickHouse's schema up to date, then has nothing more to do
-    reports   the same for PostgreSQL, where DATABASE_URL is set
+    reports-schema  the same for PostgreSQL, where DATABASE_URL is set
     ingest    after schema: Kafka to ClickHouse
     audit     after schema, beside ingest: whether all of it got there once, every AUDIT_INTERVAL_MINUTES
     export-n  after schema: EXPORT_WORKERS of them, each makes one exported file at a time, in a process of its own
     export-cleaner  takes up exports whose worker died, removes what has expired
+    reports   after reports-schema, where DATABASE_URL is set: makes reports that are due, and mails them
     http      from the start, so that whoever asks sees what is missing
     loop      measures how long whoever is ready to run in the event loop waits for it
 
-They share one ClickHouse pool, one Redis client, one set of metrics and one clock. None waits for a server that
-is away except by trying again: the process is alive then, and not ready.
+They share one ClickHouse pool, one PostgreSQL pool, one Redis client, one set of metrics and one clock. None waits for
+a server that is away except by trying again: the process is alive then, and not ready.
 """
 
 import gc
@@ -31,6 +32,11 @@ from openride_analytics.exports.places import file_store
 from openride_analytics.exports.worker import Worker
 from openride_analytics.ingest.auditor import Auditor
 from openride_analytics.ingest.consumer import Ingestion
+from openride_analytics.reports.assembly import reports_desk, reports_runner
+from openride_analytics.reports.desk import Reports
+from openride_analytics.reports.links import Links
+from openride_analytics.reports.links import links as links_of
+from openride_analytics.reports.runner import Runner
 from openride_analytics.settings import Settings
 from openride_analytics.signals import exit_now, handle_signals
 from openride_analytics.store import migrations
@@ -55,7 +61,7 @@ from openride_analytics.telemetry import Metrics
 
 log = logging.getLogger("openride.app")
 
-ROLES = ("api", "ingest", "exports")
+ROLES = ("api", "ingest", "exports", "reports")
 BACKOFF = Backoff(initial=0.5, factor=2, maximum=15, reset_after=60)
 LIMIT = Limit(restarts=5, within=120)
 AWAY_PAUSE = 2.0
@@ -77,6 +83,8 @@ class Resources:
     jobs: Jobs
     files: FileStore
     exports: Desk
+    reports: Reports
+    links: Links
     metrics: Metrics
     clock: Clock
 
@@ -166,8 +174,21 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     jobs = Jobs(patient, keep_ms=settings.exports.retention_hours * 3_600_000)
     files = file_store(settings.exports)
     desk = Desk(jobs, files, settings, clock)
+    links = links_of(settings)
     return Resources(
-        settings, clickhouse, postgres, cache, answers, limits, jobs, files, desk, metrics, clock
+        settings,
+        clickhouse,
+        postgres,
+        cache,
+        answers,
+        limits,
+        jobs,
+        files,
+        desk,
+        reports_desk(postgres, clickhouse, settings, clock, links),
+        links,
+        metrics,
+        clock,
     )
 
 
@@ -181,8 +202,10 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         )
     ]
     if settings.postgres.url is not None:
-        reports = Migrations("reports-schema", lambda: migrations.migrate_postgres(settings))
-        specs.append(Spec(reports, Restart.TRANSIENT))
+        schema = Migrations("reports-schema", lambda: migrations.migrate_postgres(settings))
+        specs.append(Spec(schema, Restart.TRANSIENT))
+        if "reports" in roles:
+            specs.append(Spec(_reports(resources), after=("reports-schema",)))
     if "ingest" in roles:
         specs.append(Spec(ingestion, after=("schema",)))
         if settings.ingest.audit_interval_minutes:
@@ -209,6 +232,11 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         on_change=metrics.actor_changed,
     )
     return supervisor
+
+
+def _reports(resources: Resources) -> Runner:
+    settings, metrics, clock = resources.settings, resources.metrics, resources.clock
+    return reports_runner(resources.postgres, resources.clickhouse, settings, metrics, clock, resources.links)
 
 
 def _exports(resources: Resources) -> list[Spec]:

@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.support.books",
     "tests.support.s3",
     "tests.support.redis_cluster",
+    "tests.support.reports",
 ]

@@ -1,8 +1,8 @@
 """Who may ask what: the guards of the routes.
 
 Nothing is open by default. `Access.admit` stands before every route of the application and asks for a token that has
-at least the role of a viewer, but for the short list of what is PUBLIC, and the SCHEMA outside production. A route
-that asks for more says so itself:
+at least the role of a viewer, but for the short list of what is PUBLIC, links that are SIGNED, and the SCHEMA outside
+production. A route that asks for more says so itself:
 
     @post("/request", guards=[at_least(Role.ANALYST)])    exports, which carry rows out, and reports
     @get("/schedules", guards=[at_least(Role.ADMIN)])     what concerns other people's
@@ -28,6 +28,8 @@ from openride_analytics.api.dependencies import Resources
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 PUBLIC: Final = frozenset({"/", "/health", "/health/live", "/health/ready", "/metrics"})
+# Where links in mails lead: what they are signed for is all that they open.
+SIGNED: Final = frozenset({"/v1/reports/files/{link}", "/v1/reports/unsubscribe/{link}"})
 SCHEMA: Final = frozenset({"/schema", "/schema/openapi.json"})  # not in production
 
 _CHALLENGE: Final = 'Bearer realm="openride-analytics"'
@@ -39,7 +41,7 @@ class Access:
     def __init__(self, resources: Resources) -> None:
         auth = resources.settings.auth
         self.shows_schema = not auth.enabled or resources.settings.app.env != "production"
-        self._public = PUBLIC | SCHEMA if self.shows_schema else PUBLIC
+        self._public = PUBLIC | SIGNED | (SCHEMA if self.shows_schema else frozenset())
         self._tokens = Tokens(auth, resources.clock) if auth.enabled else None
         self._limits = resources.limits
 

@@ -11,9 +11,11 @@ from openride_analytics.api.access import Access
 from openride_analytics.api.controllers.analytics import analytics
 from openride_analytics.api.controllers.exports import exports
 from openride_analytics.api.controllers.health import health
+from openride_analytics.api.controllers.links import links
 from openride_analytics.api.controllers.metrics import metrics
 from openride_analytics.api.controllers.people import people
 from openride_analytics.api.controllers.realtime import realtime_routes
+from openride_analytics.api.controllers.reports import reports
 from openride_analytics.api.controllers.root import root
 from openride_analytics.api.controllers.schema import schema
 from openride_analytics.api.controllers.workbook import workbook
@@ -29,7 +31,7 @@ def create_api(api: Api, stopping: asyncio.Event) -> Litestar:
     handlers: list[ControllerRouterHandler] = [*root(api), *health(api)]
     if api.full:
         handlers += [*metrics(api), *analytics(api), *people(api), *realtime_routes(api, stopping)]
-        handlers += [*exports(api), *workbook(api)]
+        handlers += [*exports(api), *workbook(api), *reports(api), *links(api)]
         handlers += schema(lambda: application, public=access.shows_schema)
     application = Litestar(
         handlers,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from openride_analytics.clock import Clock
 from openride_analytics.exports.desk import Desk
+from openride_analytics.reports.desk import Reports
 from openride_analytics.settings import Settings
 from openride_analytics.store.answers import Answers
 from openride_analytics.store.clickhouse import Budget, ClickHouse
@@ -40,6 +41,9 @@ class Resources(Protocol):
 
     @property
     def exports(self) -> Desk: ...
+
+    @property
+    def reports(self) -> Reports: ...
 
     @property
     def metrics(self) -> Metrics: ...

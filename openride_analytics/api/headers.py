@@ -42,6 +42,9 @@ SENT: Final = {
         f"/v1/exports/{EXPORT_ID}/status",
         pattern="^/v1/exports/[0-9a-f-]{36}/status$",
     ),
+    "Location.report": _header(
+        "Where it is.", f"/v1/reports/schedule/{EXPORT_ID}", pattern="^/v1/reports/[a-z]+/[0-9a-f-]{36}$"
+    ),
     "Content-Disposition": _header(
         "The name to save it under (RFC 6266).",
         'attachment; filename="booking_events_2026-10-01_2026-10-31.csv"',
@@ -79,6 +82,13 @@ IDEMPOTENCY_KEY: Final = _parameter(
     "Whatever the caller calls this request by. The same request with the same key is the same export, as long as "
     "that is kept; another request with the same key is refused.",
     "bookings-2026-10",
+    pattern=KEY_PATTERN,
+)
+SCHEDULE_KEY: Final = _parameter(
+    "Idempotency-Key",
+    "Whatever the caller calls this request by. The same request with the same key is the same schedule; another "
+    "request with the same key is refused.",
+    "bookings-of-lagos",
     pattern=KEY_PATTERN,
 )
 RANGE: Final = _parameter(

@@ -54,9 +54,15 @@ class Unprocessable(Exception):  # noqa: N818 - the name of the status
         self.errors = list(errors)
 
 
+class NotConfigured(Exception):  # noqa: N818
+    """A part of the service that this one does not have; its text says which setting it needs."""
+
+
 def describe(error: BaseException) -> tuple[Problem, Mapping[str, str]]:
     """The problem that an error is to a caller, and the headers that go with it."""
     causes = list(_leaves(error))
+    if isinstance(error, NotConfigured):
+        return problem(501, "not-configured", detail=str(error)), {}
     if isinstance(error, Unprocessable):
         fields = [field for cause in error.errors for field in _fields(cause)][:_MOST_ERRORS]
         detail = "; ".join(f"{field.field}: {field.problem}" for field in fields)

@@ -29,6 +29,7 @@ _PROBLEMS: Final = {
     422: "The body is wrong: which field, and what is allowed.",
     429: "Too many requests in a minute, only where RATE_LIMIT_PER_MINUTE is set; or too many exports that wait.",
     500: "A defect; the log has it under request_id.",
+    501: "This service has no such part: a setting that it needs is not set.",
     503: "A dependency cannot answer now.",
     504: "It takes more time, memory or rows than one question may: what to narrow.",
 }
@@ -54,6 +55,7 @@ PART: Final = {206: ResponseSpec(None, description="The part that was asked for.
 
 GOOD: Final = {
     200: "The answer.",
+    201: "It is made; or, with an Idempotency-Key that came before, what has become of it.",
     202: "It is taken up; or, with an Idempotency-Key that came before, what has become of it.",
     204: "It is done.",
     206: "The part that was asked for.",
@@ -110,6 +112,7 @@ _EXAMPLES: Final = {
     ),
     429: problem(429, detail="too many requests; again in 5 s"),
     500: problem(500, "internal"),
+    501: problem(501, "not-configured", detail="reports need DATABASE_URL"),
     503: problem(503, "unavailable", detail="clickhouse cannot answer now; try again later"),
     504: too_much(["time"]),
 }

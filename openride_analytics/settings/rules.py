@@ -26,6 +26,8 @@ def violations(values: Values) -> Iterator[Invalid]:
         _redis_database,
         _inflight,
         _mail_login,
+        _mail_authorities,
+        _link_secret,
         _crash_point,
         _access_control,
         _file_store,
@@ -92,6 +94,20 @@ def _mail_login(values: Values) -> Iterator[Invalid]:
     for name, other in (("SMTP_USER", "SMTP_PASSWORD"), ("SMTP_PASSWORD", "SMTP_USER")):
         if values.get(name) is None and name in values and values.get(other) is not None:
             yield Invalid(name, f"it is missing, and {other} is set", "both, or neither")
+
+
+def _mail_authorities(values: Values) -> Iterator[Invalid]:
+    if values.get("SMTP_SSL_CAFILE") is not None and values.get("SMTP_USE_TLS") is False:
+        problem = "it has no effect with SMTP_USE_TLS=false"
+        yield Invalid("SMTP_SSL_CAFILE", problem, "SMTP_USE_TLS=true with it")
+
+
+def _link_secret(values: Values) -> Iterator[Invalid]:
+    # Elsewhere each process signs with a key of its own: its links end with it, and no other replica knows them.
+    mails = values.get("APP_ENV") == "production" and values.get("SMTP_HOST") is not None
+    if mails and values.get("LINK_SECRET", "") is None and values.get("JWT_SECRET_KEY", "") is None:
+        problem = "it is missing, and without JWT_SECRET_KEY nothing can sign the links in mails"
+        yield Invalid("LINK_SECRET", problem, "at least 32 bytes, the same for all replicas")
 
 
 def _file_store(values: Values) -> Iterator[Invalid]:

@@ -1,6 +1,8 @@
 """Every variable there is, in the order in which they are documented and decoded."""
 
 from openride_analytics.settings import table_exports as exports
+from openride_analytics.settings import table_mail as mail
+from openride_analytics.settings import table_reports as reports
 from openride_analytics.settings import table_servers as servers
 from openride_analytics.settings import table_service as service
 from openride_analytics.settings.variable import Variable
@@ -15,7 +17,8 @@ VARIABLES: tuple[Variable, ...] = (
     *service.RETENTION,
     *service.API,
     *exports.EXPORTS,
-    *service.MAIL,
+    *mail.MAIL,
+    *reports.REPORTS,
     *service.AUTH,
     *service.OTEL,
 )

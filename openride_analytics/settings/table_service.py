@@ -201,35 +201,6 @@ API = (
     ),
 )
 
-MAIL = (
-    Variable("SMTP_HOST", "smtp.host", host(), None, "Mail server; unset: no mail is sent"),
-    Variable("SMTP_PORT", "smtp.port", port(), "587", "Its port"),
-    Variable("SMTP_USER", "smtp.user", text(), None, "User, if it asks for one"),
-    Variable("SMTP_PASSWORD", "smtp.password", secret(), None, "Password of the user"),
-    Variable(
-        "SMTP_FROM_EMAIL",
-        "smtp.from_email",
-        pattern(r"[^@\s<>,;\"]+@[A-Za-z0-9.-]+", "an e-mail address"),
-        "openride-analytics@localhost",
-        "Sender of reports",
-    ),
-    Variable("SMTP_USE_TLS", "smtp.use_tls", boolean(), "true", "Insist on TLS"),
-    Variable(
-        "MAIL_MAX_ATTACHMENT_MB",
-        "smtp.max_attachment_mb",
-        integer(0, 100),
-        "10",
-        "A larger file is linked to, not attached",
-    ),
-    Variable(
-        "REPORT_FILES_RETENTION_DAYS",
-        "smtp.report_files_retention_days",
-        DAYS,
-        "30",
-        "Days a report's file and its link live",
-    ),
-)
-
 AUTH = (
     Variable(
         "AUTH_ENABLED",

@@ -135,8 +135,17 @@ class Smtp(msgspec.Struct, frozen=True):
     password: Secret | None
     from_email: str
     use_tls: bool
+    ssl_cafile: str | None
+    timeout_seconds: float
     max_attachment_mb: int
     report_files_retention_days: int
+    link_secret: Secret | None
+
+
+class Reports(msgspec.Struct, frozen=True):
+    max_attempts: int
+    retry_seconds: float  # before the second attempt; later ones wait longer
+    pause_after_failures: int  # in a row
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -172,6 +181,7 @@ class Settings(msgspec.Struct, frozen=True):
     api: Api
     exports: Exports
     smtp: Smtp
+    reports: Reports
     auth: Auth
     otel: Otel
     sources: Mapping[str, str]

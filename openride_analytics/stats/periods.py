@@ -5,6 +5,7 @@ its first instant: where clocks skip midnight, that is when they do.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -47,6 +48,28 @@ class Period:
     def label(self) -> str:
         """As in "2026-10-01 to 2026-10-31"."""
         return f"{self.first_day} to {self.last_day}"
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Once in each local day, ISO week or month of `zone` (`every`), at the local time `at`.
+
+    In a week on `weekday` (Monday is 0), in a month on `day`, or on its last day if it is shorter.
+    """
+
+    every: Granularity
+    zone: ZoneInfo
+    at: time
+    weekday: int = 0
+    day: int = 1
+
+
+@dataclass(frozen=True)
+class Due:
+    """An instant, in UTC, and the whole period before it that is over by then."""
+
+    at: datetime
+    period: Period
 
 
 def zone(name: str, *, field: str = "timezone") -> ZoneInfo:
@@ -155,6 +178,33 @@ def previous(period: Period) -> Period:
     return Period(period.since - (period.until - period.since), period.since, zone)
 
 
+def dues(rhythm: Rhythm, after: datetime) -> Iterator[Due]:
+    """Without end, in order: whatever is due later than `after`. Their periods follow on each other without a gap.
+
+    A local time that clocks skip is due when it would have been by the clock before; one that comes twice, the first
+    time; a day that a zone skips altogether has none.
+    """
+    first = _calendar_start(rhythm.every, _local_day(after, rhythm.zone) - 2 * _DAY)
+    while True:
+        start, before = day_start(first, rhythm.zone), _calendar_start(rhythm.every, first - _DAY)
+        at = datetime.combine(_day_of(rhythm, first), rhythm.at, rhythm.zone).astimezone(UTC)
+        covered = Period(day_start(before, rhythm.zone), start, rhythm.zone)
+        if at > after and covered.since < covered.until:
+            yield Due(at, covered)
+        first = _calendar_next(rhythm.every, first)
+
+
+def complete(rhythm: Rhythm, now: datetime) -> Period:
+    """The latest day, week or month that is over."""
+    zone, following = rhythm.zone, _calendar_start(rhythm.every, _local_day(now, rhythm.zone))
+    while True:
+        first = _calendar_start(rhythm.every, following - _DAY)
+        found = Period(day_start(first, zone), day_start(following, zone), zone)
+        if found.since < found.until:
+            return found
+        following = first
+
+
 def local(moment: datetime, zone: ZoneInfo) -> str:
     """RFC 3339 with the zone's offset, as in 2026-10-01T00:00:00+01:00."""
     return moment.astimezone(zone).isoformat()
@@ -211,6 +261,15 @@ def _hours(period: Period) -> list[datetime]:
             at += _HOUR
         day += _DAY
     return starts
+
+
+def _day_of(rhythm: Rhythm, first: date) -> date:
+    """On which day it is due in the period that begins on `first`."""
+    if rhythm.every is Granularity.WEEKLY:
+        return first + rhythm.weekday * _DAY
+    if rhythm.every is Granularity.MONTHLY:
+        return min(first + (rhythm.day - 1) * _DAY, _calendar_next(rhythm.every, first) - _DAY)
+    return first
 
 
 def _calendar_start(granularity: Granularity, day: date) -> date:

@@ -153,7 +153,8 @@ async def probe_smtp(smtp: SmtpSettings, *, limit: float = LIMIT) -> Probe:
         return Probe("smtp", "not configured", 0.0, "SMTP_HOST is not set")
 
     async def ask() -> str:
-        context = ssl.create_default_context() if smtp.use_tls and smtp.port == _IMPLICIT_TLS else None
+        tls = smtp.use_tls and smtp.port == _IMPLICIT_TLS
+        context = ssl.create_default_context(cafile=smtp.ssl_cafile) if tls else None
         reader, writer = await asyncio.open_connection(host, smtp.port, ssl=context)
         try:
             await _reply(reader, "220")

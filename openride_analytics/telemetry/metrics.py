@@ -23,6 +23,8 @@ INSERT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 DELAY_SECONDS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200)
 BATCH_EVENTS = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000)
 
+# A report is begun within seconds of its time; hours are an outage.
+LATE_SECONDS = (1, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 EXPORT_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 # A turn of the loop should take a few milliseconds; what is held longer delays every answer.
@@ -60,6 +62,7 @@ class Metrics:
         self._ingest()
         self._store()
         self._exports()
+        self._reports()
         self._process()
 
     def _cache(self) -> None:
@@ -143,6 +146,20 @@ class Metrics:
         self.exports_waiting = self._gauge("exports_waiting", "Exports that wait for a worker")
         self.exports_waiting_seconds = self._gauge(
             "exports_waiting_seconds", "Since when the first of them waits; 0: none does"
+        )
+
+    def _reports(self) -> None:
+        self.report_runs_total = self._counter(
+            "report_runs_total",
+            "Runs of scheduled reports: completed, partial, failed, missed, retried, handed_back or lost",
+            "report_type",
+            "outcome",
+        )
+        self.report_lateness_seconds = self._histogram(
+            "report_lateness_seconds", "From when a report is due to when it is begun", LATE_SECONDS
+        )
+        self.report_run_seconds = self._histogram(
+            "report_run_seconds", "Making a report and mailing it", EXPORT_SECONDS, "report_type"
         )
 
     def _process(self) -> None:

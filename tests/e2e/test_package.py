@@ -64,6 +64,13 @@ def test_wheel_holds_every_sql_file(wheel: Path) -> None:
     assert held == {f"openride_analytics/{file.relative_to(ROOT)}" for file in (ROOT / "sql").rglob("*.sql")}
 
 
+def test_wheel_holds_every_template(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.endswith(".jinja")}
+    templates = (ROOT / "openride_analytics").rglob("*.jinja")
+    assert held and held == {str(file.relative_to(ROOT)) for file in templates}
+
+
 def test_wheel_holds_the_license_and_the_types_marker(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         ends = {Path(name).name for name in archive.namelist()}

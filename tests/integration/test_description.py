@@ -137,7 +137,11 @@ def test_every_operation_says_how_it_fails(operations: dict[str, Said]) -> None:
         }
         for name, said in operations.items()
     }
-    asked = {name: statuses for name, statuses in failing.items() if "/v1/" in name}
+    asked = {
+        name: statuses
+        for name, statuses in failing.items()
+        if "/v1/" in name and operations[name].get("security") != [{}]
+    }
     assert all("500" in statuses for statuses in failing.values())
     assert asked and all(statuses >= {"400", "401", "403", "429", "503"} for statuses in asked.values())
 

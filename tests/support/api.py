@@ -14,6 +14,10 @@ from openride_analytics.clock import SystemClock
 from openride_analytics.exports.desk import Desk
 from openride_analytics.exports.files import FileStore
 from openride_analytics.exports.places import file_store
+from openride_analytics.reports.assembly import reports_desk
+from openride_analytics.reports.desk import Reports
+from openride_analytics.reports.links import Links
+from openride_analytics.reports.links import links as links_of
 from openride_analytics.store.answers import Answers
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.clickhouse import ClickHouse
@@ -59,6 +63,8 @@ class ApiResources:
     jobs: Jobs
     files: FileStore
     exports: Desk
+    reports: Reports
+    links: Links
     metrics: Metrics
     clock: SteadyClock
 
@@ -109,8 +115,22 @@ async def resources(
         jobs = Jobs(patient, keep_ms=settings.exports.retention_hours * 3_600_000)
         files = file_store(settings.exports)
         desk = Desk(jobs, files, settings, clock)
+        links = links_of(settings)
+        reports = reports_desk(postgres, warehouse, settings, clock, links)
         yield ApiResources(
-            settings, warehouse, postgres, redis, answers, limits, jobs, files, desk, metrics, clock
+            settings,
+            warehouse,
+            postgres,
+            redis,
+            answers,
+            limits,
+            jobs,
+            files,
+            desk,
+            reports,
+            links,
+            metrics,
+            clock,
         )
     finally:
         await warehouse.close()

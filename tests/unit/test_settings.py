@@ -333,6 +333,23 @@ def test_mail_user_without_password() -> None:
     ]
 
 
+def test_authorities_of_mail_need_tls(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    assert errors({"SMTP_SSL_CAFILE": str(tmp_path / "ca.pem"), "SMTP_USE_TLS": "false"}) == [
+        "SMTP_SSL_CAFILE: it has no effect with SMTP_USE_TLS=false; allowed: SMTP_USE_TLS=true with it"
+    ]
+
+
+def test_production_signs_its_links_with_a_key_that_replicas_share() -> None:
+    keys = {"JWT_ALGORITHM": "RS256", "JWT_JWKS_URL": "https://id.example.org/keys"}
+    assert errors(
+        {"APP_ENV": "production", "AUTH_ENABLED": "true", "SMTP_HOST": "mail.example.org", **keys}
+    ) == [
+        "LINK_SECRET: it is missing, and without JWT_SECRET_KEY nothing can sign the links in mails; "
+        "allowed: at least 32 bytes, the same for all replicas"
+    ]
+
+
 def test_storage_needs_its_url_and_both_halves_of_a_key() -> None:
     assert errors({"EXPORT_S3_ENDPOINT": "http://storage:9000"}) == [
         "EXPORT_S3_ENDPOINT: it has no effect without EXPORT_STORE_URL; allowed: both, or neither"

@@ -1,6 +1,5 @@
 """`/v1/exports/...`: rows carried out, as files that are made in the background, or at once if there are few."""
 
-import re
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,7 +20,8 @@ from openride_analytics.api.controllers.rows import rows_at_once
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.downloads import download
 from openride_analytics.api.examples import exports as examples
-from openride_analytics.api.headers import IDEMPOTENCY_KEY, IF_RANGE, KEY_PATTERN, RANGE
+from openride_analytics.api.headers import IDEMPOTENCY_KEY, IF_RANGE, RANGE
+from openride_analytics.api.idempotency import idempotency_key, reused
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks, asks_nothing
 from openride_analytics.api.personal import may_see
@@ -41,7 +41,6 @@ from openride_analytics.schema.exports import (
 
 Asking = Request[Caller, Any, Any]
 RETRY_SECONDS: Final = 30
-_KEY: Final = re.compile(KEY_PATTERN)
 _PROBLEMS: Final = problems(400, 401, 403, 429, 503)  # of what is not asked of ClickHouse
 _OF_FILE: Final = ("Content-Disposition", "ETag.file", "Last-Modified", "Accept-Ranges")
 
@@ -82,7 +81,7 @@ def _asking(desk: Desk) -> list[ControllerRouterHandler]:
         """
         asked = await decoded(request, ExportRequest)
         personal = may_see(request.user, asked)
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         try:
             found = await desk.request(asked, request.user.subject, personal=personal, key=key)
         except ExceptionGroup as group:
@@ -90,9 +89,7 @@ def _asking(desk: Desk) -> list[ControllerRouterHandler]:
         except Crowded as error:
             raise _too_many(error) from None
         except Reused:
-            raise Unprocessable(
-                [Invalid("Idempotency-Key", "came with another request before", "a new one for each request")]
-            ) from None
+            raise Unprocessable([reused()]) from None
         if found is None:
             raise _gone("the export of this Idempotency-Key was removed", 409)
         return Response(found, status_code=202, headers={"Location": f"/v1/exports/{found.export_id}/status"})
@@ -171,13 +168,6 @@ def _having(desk: Desk) -> list[ControllerRouterHandler]:
             raise NotFoundException
 
     return [get_status, get_file, delete_export]
-
-
-def _idempotency_key(request: Asking) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and _KEY.fullmatch(key) is None:
-        raise Invalid("Idempotency-Key", "cannot be used", "1 to 255 printable characters of ASCII")
-    return key
 
 
 def _too_many(error: Crowded) -> TooManyRequestsException:

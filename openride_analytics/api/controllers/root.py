@@ -24,6 +24,7 @@ _FULL = {
     **{name: f"/v1/analytics/{name}" for name in _ANALYTICS},
     "exports": "/v1/exports",
     "workbook": "/v1/exports/metrics/excel",
+    "reports": "/v1/reports/schedule",
     "docs": "/schema",
     "openapi": "/schema/openapi.json",
 }

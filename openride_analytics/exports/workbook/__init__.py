@@ -3,6 +3,7 @@
     book      one public function: asks, then builds; the page to read first
     answers   the six areas' answers over the period and the one before, from `stats`
     figures   the headline figures: which, of what kind, what is better, what each means
+    highlights   the few of them that everybody should see
     series    the areas over time, and their breakdowns, as tables
     lists     drivers and routes, as tables
     tables    what a table is, and how it gets onto a sheet

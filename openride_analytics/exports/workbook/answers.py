@@ -1,11 +1,13 @@
 """What the workbook is made of: the answers that the API gives, over a period and over the one before."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final
 
+from openride_analytics.errors import Retryable, TooMuch
 from openride_analytics.schema import results
 from openride_analytics.schema.queries import DriverSort, Granularity, RouteSort
 from openride_analytics.stats.bookings import bookings
@@ -18,11 +20,14 @@ from openride_analytics.stats.trips import trips
 from openride_analytics.stats.users import users
 from openride_analytics.store.clickhouse import ClickHouse
 
-T = TypeVar("T")
+log = logging.getLogger("openride.workbook")
 
+AREAS: Final = ("Users", "Bookings", "Payments", "Trips", "Drivers", "Routes")
 MOST_DRIVERS: Final = 1000
 MOST_ROUTES: Final = 500
 AT_ONCE: Final = 2  # questions: a workbook leaves most of the pool to everybody else
+
+_ABSENT: Final[Any] = None  # the answer of an area that `Content.areas` does not name: nobody looks at it
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Content:
-    """All that a workbook tells."""
+    """All that a workbook tells. `areas`: of what there are answers; `missing`: what else was asked for."""
 
     question: Question
     granularity: Granularity
@@ -47,50 +52,81 @@ class Content:
     then: Answers  # over `before`
     routes: list[results.RouteRow]
     more_routes: bool  # than are listed
+    areas: Sequence[str] = AREAS
+    missing: Sequence[str] = field(default=())
 
 
 async def content(clickhouse: ClickHouse, question: Question) -> Content:
     """Everything or nothing. Raises a group of Retryable."""
+    return await _content(clickhouse, question, AREAS, tolerant=False)
+
+
+async def content_of(clickhouse: ClickHouse, question: Question, areas: Sequence[str]) -> Content:
+    """Of those areas, what can be had. Raises Retryable if that is nothing."""
+    found = await _content(clickhouse, question, areas, tolerant=True)
+    if not found.areas:
+        raise Retryable("clickhouse", "none of the areas could be asked for")
+    return found
+
+
+async def _content(
+    clickhouse: ClickHouse, question: Question, areas: Sequence[str], *, tolerant: bool
+) -> Content:
     granularity = question.series or Granularity.DAILY
     asked = replace(question, series=granularity)
     before = replace(question, series=None, period=previous(question.period))
     slots = asyncio.Semaphore(AT_ONCE)
+    tasks: dict[tuple[str, bool], asyncio.Task[Any]] = {}
     async with asyncio.TaskGroup() as group:
-        now = group.create_task(_answers(clickhouse, asked, slots, most_drivers=MOST_DRIVERS))
-        then = group.create_task(_answers(clickhouse, before, slots, most_drivers=1))
-        # One more than is listed: whoever reads the list is told whether it is all.
-        ranked = partial(routes, clickhouse, asked, sort=RouteSort.BOOKINGS, limit=MOST_ROUTES + 1)
-        listed = group.create_task(_in_turn(slots, ranked))
-    found = listed.result().routes
+        for area in areas:
+            for now in (True, False) if area != "Routes" else (True,):
+                ask = _bound(area, clickhouse, asked if now else before, now=now)
+                tasks[area, now] = group.create_task(_in_turn(slots, area, ask, tolerant=tolerant))
+    answers = {key: task.result() for key, task in tasks.items()}
+    missing = [area for area in areas if any(answers[key] is None for key in answers if key[0] == area)]
+    listed = answers["Routes", True].routes if answers.get(("Routes", True)) else []
     return Content(
         question=asked,
         granularity=granularity,
         before=before.period,
-        now=now.result(),
-        then=then.result(),
-        routes=found[:MOST_ROUTES],
-        more_routes=len(found) > MOST_ROUTES,
+        now=_answers(answers, now=True),
+        then=_answers(answers, now=False),
+        routes=listed[:MOST_ROUTES],
+        more_routes=len(listed) > MOST_ROUTES,
+        areas=[area for area in areas if area not in missing],
+        missing=missing,
     )
 
 
-async def _answers(
-    clickhouse: ClickHouse, question: Question, slots: asyncio.Semaphore, *, most_drivers: int
-) -> Answers:
-    ranked = partial(drivers, clickhouse, question, sort=DriverSort.EARNINGS, limit=most_drivers)
-    async with asyncio.TaskGroup() as group:
-        found = (
-            group.create_task(_in_turn(slots, partial(users, clickhouse, question))),
-            group.create_task(_in_turn(slots, partial(bookings, clickhouse, question))),
-            group.create_task(_in_turn(slots, partial(payments, clickhouse, question))),
-            group.create_task(_in_turn(slots, partial(trips, clickhouse, question))),
-            group.create_task(_in_turn(slots, ranked)),
-        )
-    of_users, of_bookings, of_payments, of_trips, of_drivers = found
-    return Answers(
-        of_users.result(), of_bookings.result(), of_payments.result(), of_trips.result(), of_drivers.result()
-    )
+def _bound(
+    area: str, clickhouse: ClickHouse, question: Question, *, now: bool
+) -> Callable[[], Awaitable[Any]]:
+    most = MOST_DRIVERS if now else 1
+    known: Mapping[str, Callable[[], Awaitable[Any]]] = {
+        "Users": partial(users, clickhouse, question),
+        "Bookings": partial(bookings, clickhouse, question),
+        "Payments": partial(payments, clickhouse, question),
+        "Trips": partial(trips, clickhouse, question),
+        "Drivers": partial(drivers, clickhouse, question, sort=DriverSort.EARNINGS, limit=most),
+        # One more than is listed: whoever reads the list is told whether it is all.
+        "Routes": partial(routes, clickhouse, question, sort=RouteSort.BOOKINGS, limit=MOST_ROUTES + 1),
+    }
+    return known[area]
 
 
-async def _in_turn(slots: asyncio.Semaphore, answer: Callable[[], Awaitable[T]]) -> T:
+def _answers(found: Mapping[tuple[str, bool], Any], *, now: bool) -> Answers:
+    return Answers(*(found.get((area, now), _ABSENT) for area in AREAS[:-1]))
+
+
+async def _in_turn(
+    slots: asyncio.Semaphore, area: str, answer: Callable[[], Awaitable[Any]], *, tolerant: bool
+) -> Any:
+    """The answer; where the rest goes on without it, None."""
     async with slots:
-        return await answer()
+        try:
+            return await answer()
+        except (Retryable, TooMuch) as error:
+            if not tolerant:
+                raise
+            log.warning("area left out", extra={"area": area, "problem": str(error)})
+            return None

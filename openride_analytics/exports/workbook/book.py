@@ -1,6 +1,7 @@
 """The workbook as a whole: asked for on the loop, built on a thread of its own."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from io import BytesIO
@@ -10,20 +11,30 @@ import xlsxwriter
 
 from openride_analytics.exports.workbook import area, lists, series
 from openride_analytics.exports.workbook.about import about
-from openride_analytics.exports.workbook.answers import Content, content
+from openride_analytics.exports.workbook.answers import AREAS, Content, content
 from openride_analytics.exports.workbook.area import Chart
 from openride_analytics.exports.workbook.page import of
 from openride_analytics.exports.workbook.styles import Styles
 from openride_analytics.exports.workbook.summary import summary
+from openride_analytics.exports.workbook.tables import Table
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-SHEETS: Final = ("Summary", "Users", "Bookings", "Payments", "Trips", "Drivers", "Routes", "About")
 
 # One workbook at a time. Not the thread of `compute`: ingestion would wait for a whole workbook there.
 _THREAD: Final = ThreadPoolExecutor(1, "workbook")
+
+# What is on the sheet of each area; where there is a series, it is the first.
+TABLES: Final[Mapping[str, Callable[[Content], Sequence[Table]]]] = {
+    "Users": series.users,
+    "Bookings": series.bookings,
+    "Payments": series.payments,
+    "Trips": series.trips,
+    "Drivers": lambda found: [lists.drivers(found)],
+    "Routes": lambda found: [lists.routes(found)],
+}
 
 _OPTIONS: Final = {
     "in_memory": True,
@@ -31,7 +42,7 @@ _OPTIONS: Final = {
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
-_CHARTS: Final = {
+CHARTS: Final = {  # over time; their titles are those of the series' columns, as they begin
     "Users": (
         Chart("line", "Active users", ["Active users"]),
         Chart("column", "New registrations", ["New registrations"]),
@@ -55,7 +66,11 @@ async def metrics_workbook(clickhouse: ClickHouse, question: Question) -> bytes:
     """An .xlsx file of all metrics over the question's range, beside the period before; series by day, unless the
     question says how. Raises a group of Retryable: if one area fails there is no workbook.
     """
-    found = await content(clickhouse, question)
+    return await workbook_of(await content(clickhouse, question))
+
+
+async def workbook_of(found: Content) -> bytes:
+    """The same of what is known, with a sheet for each of its areas."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, build, found)
 
 
@@ -69,7 +84,7 @@ def build(found: Content) -> bytes:
     target = BytesIO()
     workbook = xlsxwriter.Workbook(target, _OPTIONS)
     _describe(workbook, found)
-    for name in SHEETS:
+    for name in ("Summary", *filter(found.areas.__contains__, AREAS), "About"):
         workbook.add_worksheet(name)
     _fill(workbook, found)
     workbook.close()
@@ -78,25 +93,18 @@ def build(found: Content) -> bytes:
 
 def _fill(workbook: Any, found: Content) -> None:
     styles = Styles(workbook)
-    tables = {
-        "Users": series.users(found),
-        "Bookings": series.bookings(found),
-        "Payments": series.payments(found),
-        "Trips": series.trips(found),
-    }
+    tables = {name: made(found) for name, made in TABLES.items() if name in found.areas}
     placed = {
         name: area.area(workbook, styles, found, name, tables[name], charts)
-        for name, charts in _CHARTS.items()
+        for name, charts in CHARTS.items()
+        if name in found.areas
     }
-    area.drivers(workbook, styles, found)
-    area.routes(workbook, styles, found)
+    if "Drivers" in found.areas:
+        area.drivers(workbook, styles, found)
+    if "Routes" in found.areas:
+        area.routes(workbook, styles, found)
     summary(workbook, styles, found, placed)
-    about(
-        workbook,
-        styles,
-        found,
-        {**tables, "Drivers": [lists.drivers(found)], "Routes": [lists.routes(found)]},
-    )
+    about(workbook, styles, found, tables)
     workbook.get_worksheet_by_name("Summary").activate()
 
 

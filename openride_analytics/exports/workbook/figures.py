@@ -33,8 +33,9 @@ class Figure:
 def figures(found: Content) -> Iterator[Figure]:
     """Those of a workbook, area by area; revenue in other currencies than the service's own stands apart."""
     for figure in FIGURES:
-        yield figure
-        if figure is TOTAL_REVENUE:
+        if figure.area in found.areas:
+            yield figure
+        if figure is TOTAL_REVENUE and figure.area in found.areas:
             yield from _other_currencies(found)
 
 

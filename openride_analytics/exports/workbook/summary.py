@@ -9,6 +9,7 @@ from xlsxwriter.utility import xl_range
 from openride_analytics.exports.workbook import charts
 from openride_analytics.exports.workbook.answers import Content
 from openride_analytics.exports.workbook.figures import Figure, More, figures, title
+from openride_analytics.exports.workbook.highlights import highlights
 from openride_analytics.exports.workbook.page import heading, keep
 from openride_analytics.exports.workbook.styles import GREEN, OCHRE, RED, Styles, write
 from openride_analytics.exports.workbook.tables import Placed, mark
@@ -18,14 +19,7 @@ HEADER: Final = 7
 COLUMNS: Final = ("Area", "Figure", "This period", "Period before", "Change", "Change in %")
 
 _WIDTHS: Final = (12, 36, 19, 19, 18, 13, 2, 13, 13, 13, 13, 13, 13)
-# What is shown large: of which area, which figure, under which name, and over which columns.
-_TILES: Final = (
-    ("Payments", "Net revenue", "Net revenue ({currency})", 0, 1),
-    ("Bookings", "Confirmed", "Bookings confirmed", 2, 3),
-    ("Trips", "Completed", "Trips completed", 4, 5),
-    ("Users", "Active in the last 30 days", "People active in the last 30 days", 7, 9),
-    ("Payments", "Success rate", "Payments that succeeded", 10, 12),
-)
+_TILES: Final = ((0, 1), (2, 3), (4, 5), (7, 9), (10, 12))  # over which columns each is, first to last
 _THIS, _BEFORE, _CHANGE, _SHARE = 2, 3, 4, 5
 
 
@@ -36,14 +30,15 @@ def summary(workbook: Any, styles: Styles, found: Content, series: dict[str, Pla
     for at, width in enumerate(_WIDTHS):
         sheet.set_column(at, at, width)
     listed = list(figures(found))
-    _tiles(sheet, styles, found, listed)
+    _tiles(sheet, styles, found)
     _table(sheet, styles, found, listed)
     drawn = (
         ("column", "Payments", "Revenue"),
         ("line", "Bookings", "Created", "Completed"),
         ("line", "Users", "Active users"),
     )
-    for n, (kind, name, *beginnings) in enumerate(drawn):
+    there = [chart for chart in drawn if chart[1] in series]
+    for n, (kind, name, *beginnings) in enumerate(there):
         placed = series[name]
         titles = [c.title for c in placed.table.columns if c.title.startswith(tuple(beginnings))]
         what = f"{name}: {' and '.join(titles).lower()}" if len(titles) > 1 else titles[0]
@@ -69,15 +64,15 @@ def share(kind: Kind, now: Value, then: Value) -> float | None:
     return float((Decimal(str(now)) - before) / abs(before))
 
 
-def _tiles(sheet: Any, styles: Styles, found: Content, listed: Sequence[Figure]) -> None:
+def _tiles(sheet: Any, styles: Styles, found: Content) -> None:
     for row, height in ((2, 8), (3, 22), (4, 32), (5, 22), (6, 8)):
         sheet.set_row_pixels(row, height)
-    for area, name, said, first, last in _TILES:
-        figure = next(figure for figure in listed if (figure.area, figure.title) == (area, name))
+    for (first, last), highlight in zip(_TILES, highlights(found), strict=False):
+        figure, said = highlight.figure, highlight.said
         now, then = figure.of(found.now), figure.of(found.then)
         label, large = styles.named("tile label"), styles.tile(figure.kind)
         sheet.merge_range(3, first, 3, last, "", label)
-        write(sheet, 3, first, said.format(currency=found.question.currency), label, label)
+        write(sheet, 3, first, said, label, label)
         sheet.merge_range(4, first, 4, last, "", large)
         write(sheet, 4, first, cell(figure.kind, now), large, large)
         points = figure.kind is Kind.RATE

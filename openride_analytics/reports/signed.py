@@ -1,0 +1,50 @@
+"""What the links in mails lead to: a file, and the way out of a schedule's recipients. The link is all one needs."""
+
+from datetime import UTC, datetime
+
+from openride_analytics.clock import Clock
+from openride_analytics.errors import Invalid
+from openride_analytics.reports.links import Link, Links, Purpose
+from openride_analytics.store.report_runs import KeptFile, Runs
+from openride_analytics.store.reports import Schedules
+
+
+class Signed:
+    """A token that is not ours, is for something else or has expired leads to nothing. All calls raise Retryable."""
+
+    def __init__(self, links: Links, schedules: Schedules, runs: Runs, clock: Clock) -> None:
+        self._links = links
+        self._schedules = schedules
+        self._runs = runs
+        self._clock = clock
+
+    async def file(self, token: str) -> KeptFile | None:
+        """The file of a run."""
+        link = self._link(Purpose.FILE, token)
+        return None if link is None else await self._runs.file(link.id, self._now())
+
+    async def report(self, token: str) -> str | None:
+        """The name of the report whose mails somebody may want no more."""
+        link = self._link(Purpose.UNSUBSCRIBE, token)
+        found = None if link is None else await self._schedules.get(link.id, None)
+        return None if found is None else found.terms.report_name
+
+    async def leave(self, token: str) -> bool:
+        """No more of them to the address that the link is of; whether there is such a report. Again is harmless."""
+        link = self._link(Purpose.UNSUBSCRIBE, token)
+        found = None if link is None else await self._schedules.get(link.id, None)
+        if link is None or found is None:
+            return False
+        for address in found.terms.recipients:
+            if self._links.is_for(link, address):
+                await self._schedules.unsubscribe(found.id, address)
+        return True
+
+    def _link(self, purpose: Purpose, token: str) -> Link | None:
+        try:
+            return self._links.verify(purpose, token, self._now())
+        except Invalid:
+            return None
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), UTC)

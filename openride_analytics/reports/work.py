@@ -1,0 +1,294 @@
+"""One run of a schedule, from the claim to its end: made, then mailed to one recipient after the other.
+
+What becomes of a recipient is written down before and after the mail goes, so that a replica that dies in between
+leaves at most one of whom nobody knows; that one is `uncertain`, and not sent to again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+from openride_analytics import settings as tree
+from openride_analytics.clock import Clock
+from openride_analytics.errors import Retryable, TooMuch
+from openride_analytics.reports.delivery import Delivery, Status
+from openride_analytics.reports.edition import UNSUBSCRIBE, Edition, Rendered
+from openride_analytics.reports.links import Links
+from openride_analytics.schema.reports import RunStatus
+from openride_analytics.stats.periods import Period, zone
+from openride_analytics.store.report_runs import KeptFile, Row, Run, Runs
+
+log = logging.getLogger("openride.reports")
+
+SEND_SECONDS: Final = 300.0  # for one mail; a server that is slower than that has hung
+LONGEST_PAUSE: Final = 3600.0
+AGAIN_SECONDS: Final = 0.5
+_PAUSE_FACTOR: Final = 3
+_MOST_NAMED: Final = 3
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Render(Protocol):
+    """From an edition to what is mailed. Raises Retryable, TooMuch."""
+
+    async def __call__(
+        self, edition: Edition, *, unsubscribe: str | None, link: str | None, most: int | None
+    ) -> Rendered: ...
+
+
+class Deliver(Protocol):
+    """Mails it; by recipient, what became of it."""
+
+    async def __call__(
+        self,
+        rendered: Rendered,
+        recipients: Sequence[str],
+        *,
+        message_id: str,
+        unsubscribe: Callable[[str], str],
+    ) -> Mapping[str, Delivery]: ...
+
+
+class Lost(Exception):  # noqa: N818
+    """The run is another replica's by now, or nobody can say whose."""
+
+
+class Left(Exception):  # noqa: N818
+    """We were asked to stop."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What it takes to work on runs."""
+
+    runs: Runs
+    settings: tree.Settings
+    clock: Clock
+    links: Links
+    render: Render
+    deliver: Deliver
+
+    async def perform(self, run: Run, stopping: asyncio.Event) -> str:
+        """How it went: completed, partial, failed, retried, handed_back or lost."""
+        working = asyncio.create_task(self._work(run, stopping))
+        try:
+            await self._hold(run, working)
+            return await working
+        except Lost:
+            return "lost"
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _hold(self, run: Run, working: "asyncio.Task[str]") -> None:
+        """Renew the lease until the work is over. Raises Lost."""
+        held_until = self.clock.monotonic() + self.runs.lease_seconds
+        while not working.done():
+            await asyncio.wait([working], timeout=self.runs.lease_seconds / 4)
+            if working.done():
+                return
+            try:
+                if not await self.runs.beat(run):
+                    # Perhaps the work has just ended, and let go of it itself.
+                    if not (await asyncio.wait([working], timeout=AGAIN_SECONDS))[0]:
+                        raise Lost
+                    return
+                held_until = self.clock.monotonic() + self.runs.lease_seconds
+            except Retryable:
+                if self.clock.monotonic() > held_until:
+                    raise Lost from None
+
+    async def _work(self, run: Run, stopping: asyncio.Event) -> str:
+        try:
+            return await self._made_and_mailed(run, stopping)
+        except Left:
+            await self._told(self.runs.put_back, run, None, None, counts=False)
+            return "handed_back"
+
+    async def _made_and_mailed(self, run: Run, stopping: asyncio.Event) -> str:
+        if run.attempts > self.settings.reports.max_attempts:
+            why = f"it was begun {run.attempts - 1} times and never came to an end"
+            return await self._end(run, RunStatus.FAILED, error=why)
+        try:
+            rendered = await _unless(stopping, self._rendered(run))
+        except Retryable as error:
+            return await self._later(run, f"{error.dependency} cannot answer now")
+        except TooMuch as error:
+            return await self._end(run, RunStatus.FAILED, error=f"it takes {error}")
+        except (Left, Lost):
+            raise
+        except Exception:
+            # A defect in one report must not stop the others: it is told here, and to the owner.
+            log.exception("a report could not be made", extra={"execution_id": str(run.id)})
+            why = "an error in the service; its log has it under the id of this execution"
+            return await self._end(run, RunStatus.FAILED, error=why)
+        await self._mail(run, rendered, stopping)
+        return await self._account(run, rendered)
+
+    async def _rendered(self, run: Run) -> Rendered:
+        now = self._now()
+        edition = Edition(
+            schedule_id=run.schedule_id,
+            execution_id=run.id,
+            report_name=run.report_name,
+            report_type=run.report_type,
+            format=run.format,
+            period=Period(run.since, run.until, zone(run.timezone)),
+            currency=self.settings.api.default_currency,
+            made_at=now,
+        )
+        most = self.settings.smtp.max_attachment_mb << 20 if run.attach else 0
+        link = self.links.file(run.id, now)
+        rendered = await self.render(edition, unsubscribe=UNSUBSCRIBE, link=link, most=most)
+        if rendered.attachment is not None and not rendered.attached:
+            file = rendered.attachment
+            expires = now + timedelta(days=self.settings.smtp.report_files_retention_days)
+            await self.runs.keep(run, KeptFile(file.name, file.media_type, file.content), expires)
+        return rendered
+
+    async def _mail(self, run: Run, rendered: Rendered, stopping: asyncio.Event) -> None:
+        """To whoever has not had it. Raises Lost, Left."""
+        for row in await self._recipients(run):
+            if row["status"] != "pending":
+                continue
+            if stopping.is_set():
+                raise Left
+            if not await self._mail_one(run, rendered, row["address"]):
+                return
+
+    async def _mail_one(self, run: Run, rendered: Rendered, address: str) -> bool:
+        """Whether the next one may be tried: not where the server itself is the trouble."""
+        if not await self._told(self.runs.sending, run, address):
+            if not await self._told(self.runs.beat, run):
+                raise Lost
+            await self._told(self.runs.leave_out, run)
+            return True  # they have left the list meanwhile
+        found = await self._send(run, rendered, address)
+        status = "pending" if found.status is Status.RETRY else str(found.status)
+        await self._told(self.runs.sent, run, address, status, found.reason)
+        return not (found.general and found.status is Status.RETRY)
+
+    async def _send(self, run: Run, rendered: Rendered, address: str) -> Delivery:
+        now = self._now()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                found = await self.deliver(
+                    rendered,
+                    [address],
+                    message_id=str(run.id),
+                    unsubscribe=lambda one: self.links.unsubscribe(run.schedule_id, one, now),
+                )
+            return found[address]
+        except Exception as error:  # whatever it was, the mail may have gone
+            log.exception("a mail's end is not known", extra={"execution_id": str(run.id)})
+            why = "the mail server did not come to an end" if isinstance(error, TimeoutError) else "an error"
+            return Delivery(Status.UNCERTAIN, why)
+
+    async def _account(self, run: Run, rendered: Rendered) -> str:
+        """What the run has come to, by what became of its recipients."""
+        rows = await self._recipients(run)
+        waiting = [row for row in rows if row["status"] == "pending"]
+        if waiting:
+            if run.attempts < self.settings.reports.max_attempts:
+                return await self._later(run, _unreached(waiting, rows))
+            await self._told(self.runs.give_up, run, f"given up after {run.attempts} tries: ")
+            rows = await self._recipients(run)
+        reached = [row for row in rows if row["status"] != "refused"]
+        whole = all(row["status"] == "sent" for row in rows) and not rendered.missing
+        status = RunStatus.COMPLETED if whole else RunStatus.PARTIAL if reached else RunStatus.FAILED
+        return await self._end(
+            run, status if rows else RunStatus.FAILED, error=_problem(rows, rendered), rendered=rendered
+        )
+
+    async def _later(self, run: Run, why: str) -> str:
+        """Again after a pause that grows; the last time it fails."""
+        if run.attempts >= self.settings.reports.max_attempts:
+            return await self._end(run, RunStatus.FAILED, error=f"given up after {run.attempts} tries: {why}")
+        first = self.settings.reports.retry_seconds
+        pause = min(LONGEST_PAUSE, first * _PAUSE_FACTOR ** (run.attempts - 1))
+        at = self._now() + timedelta(seconds=pause)
+        if not await self._told(self.runs.put_back, run, at, why, counts=True):
+            raise Lost
+        return "retried"
+
+    async def _end(
+        self, run: Run, status: RunStatus, *, error: str | None, rendered: Rendered | None = None
+    ) -> str:
+        kept = rendered is not None and rendered.attachment is not None and not rendered.attached
+        file = rendered.attachment.name if kept and rendered and rendered.attachment else None
+        rows = None if rendered is None else rendered.rows
+        pause_after = self.settings.reports.pause_after_failures
+        ended = await self._told(
+            self.runs.finish,
+            run,
+            status,
+            self._now(),
+            error=error,
+            rows=rows,
+            file=file,
+            pause_after=pause_after,
+        )
+        if not ended:
+            raise Lost
+        return str(status)
+
+    async def _recipients(self, run: Run) -> list[Row]:
+        found = await self._told(self.runs.recipients, [run.id])
+        return found[run.id]
+
+    async def _told(self, say: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the database answers, as long as the lease may last. Raises Lost."""
+        until = self.clock.monotonic() + self.runs.lease_seconds
+        while True:
+            try:
+                return await say(*args, **kwargs)
+            except Retryable as error:
+                if self.clock.monotonic() > until:
+                    raise Lost from None
+                log.warning("a run waits for the database", extra={"problem": str(error)})
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.time(), UTC)
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns or raises. Raises Left, and cancels it, if we are asked to stop before."""
+    task = asyncio.create_task(work)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Left
+        return task.result()
+    finally:
+        for left in (task, stop):
+            left.cancel()
+        await asyncio.gather(task, stop, return_exceptions=True)
+
+
+def _unreached(waiting: Sequence[Row], rows: Sequence[Row]) -> str:
+    reasons = sorted({row["reason"] for row in waiting if row["reason"]})
+    why = f": {'; '.join(reasons[:_MOST_NAMED])}" if reasons else ""
+    return f"{len(waiting)} of {len(rows)} recipients could not be reached yet{why}"
+
+
+def _problem(rows: Sequence[Row], rendered: Rendered) -> str | None:
+    """What was not as it should be, in a line."""
+    if not rows:
+        return "every recipient has unsubscribed"
+    said = []
+    for status in ("refused", "uncertain"):
+        found = [row for row in rows if row["status"] == status]
+        if found:
+            named = "; ".join(f"{row['address']} ({row['reason']})" for row in found[:_MOST_NAMED])
+            more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+            said.append(f"{len(found)} of {len(rows)} recipients {status}: {named}{more}")
+    if rendered.missing:
+        said.append(f"sections that could not be made: {', '.join(rendered.missing)}")
+    return "; ".join(said) or None
