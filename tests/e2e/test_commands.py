@@ -50,7 +50,7 @@ def test_migrate_again_has_nothing_to_do(environ: dict[str, str]) -> None:
 def test_check_where_everything_is_there(rig: Rig, environ: dict[str, str]) -> None:
     ended = run("check", environ=environ)
     states = dict(re.findall(r"^  ([a-z]+) +(ok|down|not configured) ", ended.stdout, re.M))
-    everything = dict.fromkeys(("clickhouse", "schema", "kafka", "redis", "postgres"), "ok")
+    everything = dict.fromkeys(("clickhouse", "schema", "kafka", "redis", "postgres", "files"), "ok")
     assert (ended.returncode, states) == (0, {**everything, "smtp": "not configured"}), ended.stdout
 
 
