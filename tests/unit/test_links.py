@@ -73,6 +73,13 @@ def test_no_character_of_a_link_can_be_changed() -> None:
             made().verify(Purpose.FILE, changed, NOW)
 
 
+def test_a_link_is_written_in_one_way_only() -> None:
+    known = token(made().file(ID, NOW))
+    same = known[:-1] + chr(ord(known[-1]) + 1)  # other bits than those that count
+    with pytest.raises(Invalid):
+        made().verify(Purpose.FILE, same, NOW)
+
+
 @pytest.mark.parametrize(
     "wrong", ["", "A", "A" * 97, "A" * 98, "A" * 5000, "é" * 98, "../" * 20, "=" * 98, "\x00"]
 )
