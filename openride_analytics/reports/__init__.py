@@ -1,8 +1,12 @@
 """Scheduled reports: what is due, made once, and mailed to each of its recipients.
 
-runner      the actor that finds what is due
-work        one run of it
-desk        what the API asks
+runner      the actor: finds what is due, and has each run worked on; the page to read first
+work        one run, from the claim to its end
+notices     telling owners of failures
+desk, terms, addresses, answers   what the API asks; what requests come to; what is told of it
+signed      what the links in mails lead to
+assembly    all of it, put together from what a process has
+
 edition     what one run of a schedule covers, and what comes of it
 render      makes the latter of the former; the page to read first of what is mailed
 view, words, templates/   what the bodies say, in which words, as HTML and as text

@@ -24,10 +24,10 @@ _FULL = {
     **{name: f"/v1/analytics/{name}" for name in _ANALYTICS},
     "exports": "/v1/exports",
     "workbook": "/v1/exports/metrics/excel",
-    "reports": "/v1/reports/schedule",
     "docs": "/schema",
     "openapi": "/schema/openapi.json",
 }
+_REPORTS = {"reports": "/v1/reports/schedule"}
 
 
 def root(api: Api) -> list[ControllerRouterHandler]:
@@ -35,7 +35,9 @@ def root(api: Api) -> list[ControllerRouterHandler]:
     found = Service(
         api.resources.settings.app.name,
         version("openride-analytics"),
-        _ALWAYS | (_FULL if api.full else {}),
+        _ALWAYS
+        | (_FULL if api.full else {})
+        | (_REPORTS if api.full and api.resources.reports.configured else {}),
     )
 
     @get(
