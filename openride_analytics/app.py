@@ -10,7 +10,8 @@
     http      from the start, so that whoever asks sees what is missing
     loop      measures how long whoever is ready to run in the event loop waits for it
 
-They share one ClickHouse pool, one PostgreSQL pool, one Redis client, one set of metrics and one clock. None waits for
+They share one ClickHouse pool, one PostgreSQL pool, one Redis client (the queue of exports has one of its
+own, which is more patient), one set of metrics and one clock. None waits for
 a server that is away except by trying again: the process is alive then, and not ready.
 """
 
