@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
@@ -23,8 +23,11 @@ KEEP_ALIVE_SECONDS: Final = 75  # longer than load balancers keep theirs
 MAX_CONNECTIONS: Final = 900  # some file descriptors are left for ClickHouse and Kafka: 1024 are common
 BACKLOG: Final = 512
 
+_LINGER_SECONDS: Final = 1.0  # for who has just connected, or is about to send on a kept connection
+_LOOK_SECONDS: Final = 0.02
 _DRAIN_SECONDS: Final = 5
 _AFTER_DRAIN: Final = 2  # seconds of the grace period kept for what comes after
+_CLOSE: Final = (b"connection", b"close")
 _END_SECONDS: Final = 1.0  # for requests that were cancelled
 
 
@@ -74,6 +77,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._stopping = stopping
+        self._linger = min(_LINGER_SECONDS, (config.timeout_graceful_shutdown or 0) / 4)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,6 +91,26 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second: whether to begin the end."""
         return await super().on_tick(counter) or self._stopping.is_set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, which closes every connection that has no request under way; but first those are answered
+        whose request is on its way: on a connection that is not yet accepted, just accepted, or kept."""
+        late = [connection for listener in sockets or () for connection in _not_yet_accepted(listener)]
+        for server in self.servers:
+            server.close()
+        for connection in late:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._linger):
+                while self.server_state.connections:
+                    for protocol in list(self.server_state.connections):
+                        if isinstance(protocol, _Protocol):
+                            protocol.answer_and_close()
+                    await asyncio.sleep(_LOOK_SECONDS)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _Protocol(self.config, self.server_state, self.lifespan.state)
 
     async def abort(self) -> None:
         """Whatever is left, without waiting for the other side. After an orderly end there is nothing."""
@@ -105,6 +129,7 @@ class _Protocol(H11Protocol):
     """uvicorn's, with a limit for how long the head of a request may take to come, and answers sent at once."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -116,6 +141,18 @@ class _Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch()
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self._last:
+            self.answer_and_close()
+
+    def answer_and_close(self) -> None:
+        """The request under way, else the next one, is the last here, and its answer says so."""
+        self._last = True
+        if self.cycle is not None and _CLOSE not in self.cycle.default_headers:
+            self.cycle.keep_alive = False
+            self.cycle.default_headers = [*self.cycle.default_headers, _CLOSE]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
@@ -168,6 +205,13 @@ async def _listen(host: str, port: int) -> socket.socket:
         raise Fatal(
             f"cannot listen on {host}:{port} (HOST, PORT): {error.strerror or 'no such address'}"
         ) from error
+
+
+def _not_yet_accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Connections that the system has accepted and we have not: closing the listener would reset them."""
+    with suppress(OSError):  # BlockingIOError: there are no more
+        while True:
+            yield listener.accept()[0]
 
 
 def _url(listener: socket.socket) -> str:

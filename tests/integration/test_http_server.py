@@ -12,6 +12,7 @@ import pytest
 from openride_analytics.api import server as module
 from openride_analytics.supervisor import Escalated
 from tests.support.api import ApiResources, resources, serving
+from tests.support.eventually import poll
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: here\r\n"
 
@@ -90,6 +91,53 @@ async def test_a_request_under_way_is_answered_before_the_end(nothing: ApiResour
         served.supervisor.stop()
         slow.answer.set()
         assert (await asked).json()["status"] == "critical"
+
+
+async def test_a_request_that_comes_on_a_new_connection_while_it_ends_is_answered(
+    nothing: ApiResources,
+) -> None:
+    async with serving(nothing) as served:
+        reader, writer = await connect(served.server.url)
+        served.supervisor.stop()
+        await refused(served.server.url)
+        writer.write(HEAD + b"\r\n")
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer.lower()
+
+
+async def test_a_request_that_comes_on_a_kept_connection_while_it_ends_is_answered(
+    nothing: ApiResources,
+) -> None:
+    async with serving(nothing) as served:
+        await served.get("/health/live")
+        served.supervisor.stop()
+        await refused(served.server.url)
+        answer = await served.get("/health/live")
+    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+
+
+def test_connections_not_yet_accepted_are_known_before_the_listener_closes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        with socket.create_connection(listener.getsockname()) as client:
+            (found,) = module._not_yet_accepted(listener)
+            with found:
+                assert found.getpeername() == client.getsockname()
+
+
+async def refused(url: str) -> None:
+    """Returns once nobody can connect there any more."""
+
+    async def away() -> bool:
+        try:
+            _, writer = await connect(url)
+        except ConnectionRefusedError:
+            return True
+        writer.close()
+        return False
+
+    await poll(away)
 
 
 async def test_a_closed_port_refuses(nothing: ApiResources) -> None:
