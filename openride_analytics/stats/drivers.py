@@ -2,7 +2,6 @@
 
 from datetime import UTC
 from typing import Any
-from uuid import UUID
 
 from openride_analytics.schema.queries import DriverSort, Granularity
 from openride_analytics.schema.results import DriverMetrics, DriverRow, EarningsDistribution
@@ -20,13 +19,11 @@ async def drivers(
 ) -> DriverMetrics:
     """Drivers with a trip completed in the question's range. Raises Retryable."""
     found = await _found(clickhouse, question.period, sort, limit)
-    ids = [row[0] for row in found["drivers"]]
-    booked = await _booked(clickhouse, question.period, ids) if ids else {}
     return DriverMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
         generated_at=question.asked_at.astimezone(UTC),
-        drivers=[_row(row, *booked.get(row[0], (0, 0))) for row in found["drivers"]],
+        drivers=[_row(row) for row in found["drivers"]],
         earnings_distribution=_distribution(found),
         total_drivers=found["total_drivers"],
     )
@@ -42,18 +39,8 @@ async def _found(clickhouse: ClickHouse, period: Period, sort: DriverSort, limit
     return block.one()
 
 
-async def _booked(clickhouse: ClickHouse, period: Period, ids: list[UUID]) -> dict[UUID, tuple[int, int]]:
-    """How many bookings each has of the range, and how many of these the driver cancelled."""
-    block = await clickhouse.select(
-        statement("metrics/driver_cancellations"),
-        {"since": period.since, "until": period.until, "drivers": ids},
-        name="metrics/driver_cancellations",
-    )
-    return {row["driver_id"]: (row["created"], row["cancelled"]) for row in block.dicts()}
-
-
-def _row(found: tuple[Any, ...], created: int, cancelled: int) -> DriverRow:
-    driver_id, trips, earnings, distance, days, on_time = found
+def _row(found: tuple[Any, ...]) -> DriverRow:
+    driver_id, trips, earnings, distance, days, on_time, created, cancelled = found
     return DriverRow(
         driver_id=driver_id,
         total_trips=trips,

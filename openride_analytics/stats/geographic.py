@@ -16,11 +16,21 @@ from openride_analytics.store.sql import statement
 _BY_PLACE: Final[dict[PlaceMetric, tuple[str, dict[str, str]]]] = {
     PlaceMetric.BOOKINGS: (
         "analytics/geographic_origins",
-        {"table": "daily_booking_metrics", "entity": "booking_id", "event_type": "booking.created"},
+        {
+            "table": "daily_booking_metrics",
+            "outcomes": "agg_popular_routes",
+            "entity": "booking_id",
+            "event_type": "booking.created",
+        },
     ),
     PlaceMetric.TRIPS: (
         "analytics/geographic_origins",
-        {"table": "daily_trip_metrics", "entity": "trip_id", "event_type": "trip.completed"},
+        {
+            "table": "daily_trip_metrics",
+            "outcomes": "agg_trips",
+            "entity": "trip_id",
+            "event_type": "trip.completed",
+        },
     ),
     PlaceMetric.REVENUE: ("analytics/geographic_revenue", {}),
     PlaceMetric.USERS: ("analytics/geographic_users", {}),
@@ -30,7 +40,9 @@ _BY_HEX: Final = {
     PlaceMetric.TRIPS: "analytics/geographic_trips_hex",
     PlaceMetric.REVENUE: "analytics/geographic_revenue_hex",
 }
-_IDENTIFIERS: Final = frozenset({"daily_booking_metrics", "booking_id", "daily_trip_metrics", "trip_id"})
+_IDENTIFIERS: Final = frozenset(
+    {"daily_booking_metrics", "agg_popular_routes", "booking_id", "daily_trip_metrics", "agg_trips", "trip_id"}
+)
 
 
 async def geographic(clickhouse: ClickHouse, question: Question, query: GeographicQuery) -> Geography:

@@ -9,6 +9,7 @@ from openride_analytics.schema.queries import TrendMetric
 IDENTIFIERS: Final = frozenset(
     {
         *("daily_user_metrics", "daily_booking_metrics", "daily_payment_metrics", "daily_trip_metrics"),
+        *("agg_popular_routes", "agg_trips"),
         *("user_id", "booking_id", "payment_id", "trip_id"),
         *("state", "city", "origin_state", "origin_city"),
     }
@@ -60,13 +61,14 @@ _PLAIN: Final = {
     TrendMetric.ACTIVE_USERS: Source("analytics/trends_active_users"),
 }
 _PLACES: Final = ("state", "city")
+_OUTCOMES: Final = {"daily_booking_metrics": "agg_popular_routes", "daily_trip_metrics": "agg_trips"}
 
 
 def _by_origin(metric: TrendMetric) -> dict[str, Source]:
+    entities = _ENTITIES[metric]
+    told = {**entities, "outcomes": _OUTCOMES[entities["table"]]}
     return {
-        place: Source(
-            "analytics/trends_by_origin", {**_ENTITIES[metric], "place": f"origin_{place}"}, in_all=True
-        )
+        place: Source("analytics/trends_by_origin", {**told, "place": f"origin_{place}"}, in_all=True)
         for place in _PLACES
     }
 
@@ -91,7 +93,7 @@ _GROUPED: Final = {
     **{
         metric: _by_origin(metric)
         for metric, entities in _ENTITIES.items()
-        if entities["table"] in ("daily_booking_metrics", "daily_trip_metrics")
+        if entities["table"] in _OUTCOMES
     },
     TrendMetric.REGISTRATIONS: {
         place: Source("analytics/trends_registrations_by_place", {"place": place}) for place in _PLACES

@@ -4,19 +4,7 @@
 -- its first creation in the range).
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH
-(
-    SELECT groupArray(id)
-    FROM
-    (
-        SELECT booking_id AS id
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.created'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY id
-        HAVING count() > 1
-    )
-) AS unclear
+WITH (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear
 SELECT h3ToString(cell) AS hex, h3ToGeo(cell).1 AS lat, h3ToGeo(cell).2 AS lon, value
 FROM
 (

@@ -4,19 +4,7 @@
 -- in the range). A payment's route is that of its booking's first creation; a route's origin that of its latest.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH
-(
-    SELECT groupArray(id)
-    FROM
-    (
-        SELECT payment_id AS id
-        FROM daily_payment_metrics
-        WHERE event_type = 'payment.success'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY id
-        HAVING count() > 1
-    )
-) AS unclear
+WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
 SELECT
     if(route.state = '', 'Unknown', route.state) AS state,
     if(route.city = '', 'Unknown', route.city) AS city,

@@ -1,7 +1,7 @@
 -- Bookings or trips in each bucket of a range, by the origin of their route.
 -- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; table,
--- entity, event_type: what is counted, as in daily_trip_metrics, trip_id, trip.completed; place: the column
--- origin_state or origin_city.
+-- outcomes, entity, event_type: what is counted, as in daily_trip_metrics, agg_trips, trip_id, trip.completed; place:
+-- the column origin_state or origin_city.
 -- Result: bucket (one of the edges), label ('Unknown' for a route that nobody created), value (distinct entities,
 -- each by the route of its first such event in the bucket); what is 0 is left out. A route's origin is that of its
 -- latest creation, whenever it was.
@@ -9,19 +9,7 @@
 -- first bucket.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH
-(
-    SELECT groupArray(id)
-    FROM
-    (
-        SELECT {entity:Identifier} AS id
-        FROM {table:Identifier}
-        WHERE event_type = {event_type:String}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY id
-        HAVING count() > 1
-    )
-) AS unclear
+WITH (SELECT groupArray({entity:Identifier}) FROM {outcomes:Identifier} FINAL WHERE events > bitCount(seen)) AS unclear
 SELECT
     bucket,
     if(route.place = '', 'Unknown', route.place) AS label,

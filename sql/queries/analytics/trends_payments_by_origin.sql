@@ -9,19 +9,7 @@
 -- first bucket.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH
-(
-    SELECT groupArray(id)
-    FROM
-    (
-        SELECT payment_id AS id
-        FROM daily_payment_metrics
-        WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY id
-        HAVING count() > 1
-    )
-) AS unclear
+WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
 SELECT
     bucket,
     if(route.place = '', 'Unknown', route.place) AS label,

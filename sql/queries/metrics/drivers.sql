@@ -6,24 +6,17 @@
 --   earned          their earnings together
 --   percentiles     10, 25, 50, 75, 90, 99 % of what each earned: the element at index floor(q * n), as quantilesExact
 --                   takes it; zeros if there are no drivers
---   drivers         Array(Tuple(driver_id, trips, earnings, distance_km, active_days, on_time)), at most {limit}
--- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text). It is
--- looked for only of the unclear, those completed more than once: to do so for all would cost many times as much.
--- Distances are added up in the order of the trips, and compared as they are shown: a sum of floats depends on the
--- order.
+--   drivers         Array(Tuple(driver_id, trips, earnings, distance_km, active_days, on_time, created, cancelled)), at
+--                   most {limit}; the last two: bookings created in the range, and how many of these the driver ever
+--                   cancelled
+-- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text); a
+-- booking is of the driver whom its first creation in the range names, and cancelled by the driver if a cancellation by
+-- DRIVER names the same one. The first is looked for only of the unclear, those that had some event more than once: to
+-- do so for all would cost many times as much. Distances are added up so that the order of the trips does not matter,
+-- and compared as they are shown.
 WITH
-(
-    SELECT groupArray(trip_id)
-    FROM
-    (
-        SELECT trip_id
-        FROM daily_trip_metrics
-        WHERE event_type = 'trip.completed'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY trip_id
-        HAVING count() > 1
-    )
-) AS unclear
+    (SELECT groupArray(trip_id) FROM agg_trips FINAL WHERE events > bitCount(seen)) AS unclear,
+    (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear_bookings
 SELECT
     count() AS total_drivers,
     sum(earnings) AS earned,
@@ -35,7 +28,7 @@ SELECT
                 if({sort:String} = 'trips', -toInt64(driver.2), 0),
                 if({sort:String} = 'distance', -round(driver.4, 2), 0),
                 UUIDToNum(driver.1)),
-            groupArray((driver_id, trips, earnings, distance_km, active_days, on_time))),
+            groupArray((driver_id, trips, earnings, distance_km, active_days, on_time, created, cancelled))),
         1, {limit:UInt32}) AS drivers
 FROM
 (
@@ -43,7 +36,7 @@ FROM
         driver_id,
         count() AS trips,
         sum(earning) AS earnings,
-        arraySum(arraySort((distance, at) -> at, groupArray(distance), groupArray(at))) AS distance_km,
+        sumKahan(distance) AS distance_km,
         uniqExact(roundDown(toUnixTimestamp(at), {days:Array(UInt32)})) AS active_days,
         countIf(punctual) AS on_time
     FROM
@@ -74,5 +67,30 @@ FROM
         )
     )
     GROUP BY driver_id
-)
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
+) AS driven
+LEFT JOIN
+(
+    SELECT driver_id, count() AS created, countIf((booking_id, driver_id) IN
+    (
+        SELECT booking_id, driver_id
+        FROM daily_booking_metrics
+        WHERE event_type = 'booking.cancelled' AND cancelled_by = 'DRIVER'
+    )) AS cancelled
+    FROM
+    (
+        SELECT booking_id, driver_id
+        FROM daily_booking_metrics
+        WHERE event_type = 'booking.created'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND booking_id NOT IN (SELECT arrayJoin(unclear_bookings))
+        UNION ALL
+        SELECT booking_id, argMin(driver_id, (event_timestamp, UUIDToNum(event_id)))
+        FROM daily_booking_metrics
+        WHERE event_type = 'booking.created'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            AND booking_id IN (SELECT arrayJoin(unclear_bookings))
+        GROUP BY booking_id
+    )
+    GROUP BY driver_id
+) AS booked USING (driver_id)
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0

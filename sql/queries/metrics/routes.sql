@@ -16,19 +16,7 @@
 -- several confirmations (the least (event_timestamp, event id as text)) is looked for only where there are several, of
 -- the `unclear`: to do so for all would cost many times as much. A part of `first` read as a column of its own would not
 -- be merged by FINAL: hence the last setting.
-WITH
-(
-    SELECT groupArray(booking_id)
-    FROM
-    (
-        SELECT booking_id
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.confirmed'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY booking_id
-        HAVING count() > 1
-    )
-) AS unclear
+WITH (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear
 SELECT
     confirmed.route_id AS route_id,
     bookings,
