@@ -1,5 +1,6 @@
 """Bookings: how many, how they end, what they are worth."""
 
+import asyncio
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -16,8 +17,10 @@ from openride_analytics.store.sql import statement
 async def bookings(clickhouse: ClickHouse, question: Question) -> BookingMetrics:
     """Bookings in the question's range. Raises Retryable."""
     period = question.period
-    totals = await _totals(clickhouse, period)
-    points = await series(clickhouse, question, "metrics/bookings_series", _point, empty=_EMPTY)
+    totals, points = await asyncio.gather(
+        _totals(clickhouse, period),
+        series(clickhouse, question, "metrics/bookings_series", _point, empty=_EMPTY),
+    )
     return _shape(question, totals, points)
 
 

@@ -41,7 +41,14 @@ _BY_HEX: Final = {
     PlaceMetric.REVENUE: "analytics/geographic_revenue_hex",
 }
 _IDENTIFIERS: Final = frozenset(
-    {"daily_booking_metrics", "agg_popular_routes", "booking_id", "daily_trip_metrics", "agg_trips", "trip_id"}
+    {
+        "daily_booking_metrics",
+        "agg_popular_routes",
+        "booking_id",
+        "daily_trip_metrics",
+        "agg_trips",
+        "trip_id",
+    }
 )
 
 

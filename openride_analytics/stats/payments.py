@@ -1,5 +1,6 @@
 """Payments: how many, how they end, what they bring, how long they take."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,9 +36,9 @@ class _Group:
 async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics:
     """Payments in the question's range; revenue in its currency. Raises Retryable."""
     period, currency = question.period, question.currency
-    totals = await _totals(clickhouse, period, currency)
-    points = await series(
-        clickhouse, question, "metrics/payments_series", _point, empty=_EMPTY, currency=currency
+    totals, points = await asyncio.gather(
+        _totals(clickhouse, period, currency),
+        series(clickhouse, question, "metrics/payments_series", _point, empty=_EMPTY, currency=currency),
     )
     return _shape(question, totals, points)
 

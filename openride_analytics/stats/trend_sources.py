@@ -91,9 +91,7 @@ def _of_payments(value: str, *, in_currency: bool) -> dict[str, Source]:
 
 _GROUPED: Final = {
     **{
-        metric: _by_origin(metric)
-        for metric, entities in _ENTITIES.items()
-        if entities["table"] in _OUTCOMES
+        metric: _by_origin(metric) for metric, entities in _ENTITIES.items() if entities["table"] in _OUTCOMES
     },
     TrendMetric.REGISTRATIONS: {
         place: Source("analytics/trends_registrations_by_place", {"place": place}) for place in _PLACES

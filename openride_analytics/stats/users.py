@@ -1,5 +1,6 @@
 """People: how many act, how many register, how far drivers have come."""
 
+import asyncio
 from datetime import UTC
 from typing import Any, Final
 
@@ -18,8 +19,10 @@ MONTH: Final = 30  # days, whatever the calendar's month
 async def users(clickhouse: ClickHouse, question: Question) -> UserMetrics:
     """People in the question's range. Raises Retryable."""
     period = question.period
-    totals = await _totals(clickhouse, period)
-    points = await series(clickhouse, question, "metrics/users_series", _point, empty=_EMPTY)
+    totals, points = await asyncio.gather(
+        _totals(clickhouse, period),
+        series(clickhouse, question, "metrics/users_series", _point, empty=_EMPTY),
+    )
     return _shape(question, totals, points)
 
 

@@ -3,8 +3,9 @@
 -- Result: hex (the cell's index as text; 'Unknown' if no such booking is known), lat, lon (its center, or NULL),
 -- value (of payments by their first success in the range). The pickup is that of the booking's first creation, at
 -- any time.
--- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
--- `unclear`: to do so for all would cost many times as much.
+-- The cell is computed once for each point of pickup: there are far fewer of these. The first of several (least
+-- (event_timestamp, event id as text)) is looked for only where there are several, of the `unclear`: to do so for all
+-- would cost many times as much.
 WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
 SELECT
     if(found, h3ToString(cell), 'Unknown') AS hex,
@@ -13,32 +14,37 @@ SELECT
     value
 FROM
 (
-    SELECT known = 1 AS found, geoToH3(latitude, longitude, {resolution:UInt8}) AS cell, sum(amount) AS value
+    SELECT found, geoToH3(latitude, longitude, {resolution:UInt8}) AS cell, sum(amounts) AS value
     FROM
     (
-        SELECT booking_id, amount
-        FROM daily_payment_metrics
-        WHERE event_type = 'payment.success' AND currency = {currency:String}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND payment_id NOT IN (SELECT arrayJoin(unclear))
-        UNION ALL
-        SELECT first.1, first.2
+        SELECT known = 1 AS found, latitude, longitude, sum(amount) AS amounts
         FROM
         (
-            SELECT argMin((booking_id, amount, currency), (event_timestamp, UUIDToNum(event_id))) AS first
+            SELECT booking_id, amount
             FROM daily_payment_metrics
-            WHERE event_type = 'payment.success'
+            WHERE event_type = 'payment.success' AND currency = {currency:String}
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND payment_id IN (SELECT arrayJoin(unclear))
-            GROUP BY payment_id
-        )
-        WHERE first.3 = {currency:String}
-    ) AS paid
-    LEFT JOIN
-    (
-        SELECT booking_id, tupleElement(first, 'lat') AS latitude, tupleElement(first, 'lon') AS longitude, 1 AS known
-        FROM agg_geographic_metrics FINAL
-    ) AS booking USING (booking_id)
+                AND payment_id NOT IN (SELECT arrayJoin(unclear))
+            UNION ALL
+            SELECT first.1, first.2
+            FROM
+            (
+                SELECT argMin((booking_id, amount, currency), (event_timestamp, UUIDToNum(event_id))) AS first
+                FROM daily_payment_metrics
+                WHERE event_type = 'payment.success'
+                    AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                    AND payment_id IN (SELECT arrayJoin(unclear))
+                GROUP BY payment_id
+            )
+            WHERE first.3 = {currency:String}
+        ) AS paid
+        LEFT JOIN
+        (
+            SELECT booking_id, tupleElement(first, 'lat') AS latitude, tupleElement(first, 'lon') AS longitude, 1 AS known
+            FROM agg_geographic_metrics FINAL
+        ) AS booking USING (booking_id)
+        GROUP BY found, latitude, longitude
+    )
     GROUP BY found, cell
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, optimize_functions_to_subcolumns = 0, join_use_nulls = 0,
