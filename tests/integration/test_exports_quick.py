@@ -17,7 +17,7 @@ from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served
 from tests.support.events import example
 from tests.support.exports import environ, exporting, rows, somebody
-from tests.support.making import order
+from tests.support.making import file_of, order
 from tests.support.warehouse import store
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
@@ -103,6 +103,19 @@ async def test_quick_says_that_there_were_more(
     async with exporting(environ(shared_settings, redis_url, tmp_path), now=NOW, count=0) as (_, api):
         answer = await api.get(f"/v1/exports/quick/csv?{query}", **somebody())
     assert (answer.headers["x-truncated"], len(rows(answer.content))) == ("true", 10_000)
+
+
+async def test_quick_has_the_rows_of_an_export_in_the_same_order(
+    warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
+) -> None:
+    """In several parts, and with events that differ in nothing but their ids."""
+    for _ in range(3):
+        alike = [event("booking.created", f"2026-10-0{n // 3 + 1}T08:00:00Z") for n in range(9)]
+        await store(warehouse, alike, token=str(uuid4()))
+    asked = {**BOOKINGS, "filters": {"event_type": "booking.created"}}
+    found = await quick(warehouse, order(shared_settings, now=NOW, **asked))
+    file, *_ = await file_of(shared_settings, tmp_path, **asked)
+    assert b"".join([piece async for piece in found.pieces]) == file.read_bytes()
 
 
 async def test_datasets_tell_their_columns(api: Served) -> None:
