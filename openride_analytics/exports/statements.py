@@ -13,9 +13,11 @@ from openride_analytics.exports.columns import Column, Kind, asked
 from openride_analytics.exports.orders import Order, parsed
 from openride_analytics.schema.queries import Granularity
 from openride_analytics.stats.periods import Period, buckets, day_start
+from openride_analytics.store import budget
 from openride_analytics.store.sql import statement
 
 _SETTINGS: Final = "SETTINGS distributed_product_mode = 'global', join_use_nulls = 0"
+PRIORITY: Final = budget.PRIORITY + 1
 _LOOKS_BACK: Final = timedelta(days=29)
 
 _LITERALS: Final = {
@@ -38,19 +40,24 @@ class Statement:
     identifiers: frozenset[str] = frozenset()
 
 
-def count(order: Order) -> Statement:
+def count(order: Order, *, unhurried: bool = False) -> Statement:
     """One row: `total`, how many rows the order is about, whatever its limit."""
-    return _built(order, "count() AS total", "", {})
+    found = _built(order, "count() AS total", "", {})
+    return _unhurried(found) if unhurried else found
 
 
 def rows(order: Order, limit: int, *, unhurried: bool = False) -> Statement:
     """The first rows, at most so many, with the columns as `frames` wants them.
 
-    `unhurried`: ClickHouse is to do it with one thread. Where rows come in the order of the table that is as fast, and
-    leaves the other threads to those who wait for numbers.
+    `unhurried`: ClickHouse is to do it with one thread, which waits while questions of callers are answered. Where rows
+    come in the order of the table that is as fast, and leaves the other threads to those who wait for numbers.
     """
     found = _built(order, _selected(order), _first(SOURCES[order.dataset].order), {"most": limit})
-    return replace(found, sql=f"{found.sql}, max_threads = 1") if unhurried else found
+    return _unhurried(found) if unhurried else found
+
+
+def _unhurried(asked: Statement) -> Statement:
+    return replace(asked, sql=f"{asked.sql}, max_threads = 1, priority = {PRIORITY}")
 
 
 def soonest(order: Order, limit: int) -> Statement:
