@@ -10,9 +10,10 @@
     http      from the start, so that whoever asks sees what is missing
     loop      measures how long whoever is ready to run in the event loop waits for it
 
-They share one ClickHouse pool, one PostgreSQL pool, one Redis client (the queue of exports has one of its
-own, which is more patient), one set of metrics and one clock. None waits for
-a server that is away except by trying again: the process is alive then, and not ready.
+They share one ClickHouse pool, one PostgreSQL pool, one Redis client, one set of metrics and one clock. What may be
+taken of the client is for each use to say: cached answers and rate limits, which can be done without, wait for a fifth
+of a second, the queue of exports for seconds. None waits for a server that is away except by trying again: the process
+is alive then, and not ready.
 """
 
 import gc
@@ -66,7 +67,6 @@ ROLES = ("api", "ingest", "exports", "reports")
 BACKOFF = Backoff(initial=0.5, factor=2, maximum=15, reset_after=60)
 LIMIT = Limit(restarts=5, within=120)
 AWAY_PAUSE = 2.0
-JOB_SECONDS = 2.0  # for an answer of Redis about a job, which nobody else can give
 LOOP_PAUSE = 0.02
 COLLECT_AT = 700_000  # objects more than at the last collection; garbage of so many is some 100 MB
 
@@ -164,15 +164,13 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     postgres = Postgres(settings.postgres)
     await postgres.open()
     stack.push_async_callback(postgres.close)
-    cache = connect_redis(settings.redis)
-    stack.push_async_callback(cache.aclose)
+    redis = connect_redis(settings.redis)
+    stack.push_async_callback(redis.aclose)
     clock = SystemClock()
     breaker = Breaker("redis", clock)
-    answers = Answers(cache, breaker, metrics=metrics)
-    limits = RateLimits(cache, breaker, settings.api.rate_limit_per_minute)
-    patient = connect_redis(settings.redis, timeout=JOB_SECONDS)
-    stack.push_async_callback(patient.aclose)
-    jobs = Jobs(patient, keep_ms=settings.exports.retention_hours * 3_600_000)
+    answers = Answers(redis, breaker, metrics=metrics)
+    limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
+    jobs = Jobs(redis, keep_ms=settings.exports.retention_hours * 3_600_000)
     files = file_store(settings.exports)
     desk = Desk(jobs, files, settings, clock)
     links = links_of(settings)
@@ -180,7 +178,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
         settings,
         clickhouse,
         postgres,
-        cache,
+        redis,
         answers,
         limits,
         jobs,

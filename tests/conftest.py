@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.drives",
     "tests.support.ingestion",
     "tests.support.books",
+    "tests.support.exports",
     "tests.support.s3",
     "tests.support.redis_cluster",
     "tests.support.reports",

@@ -45,14 +45,17 @@ class Attempt:
                 await process.stdin.drain()
             async for line in process.stdout:
                 self.told = msgspec.json.decode(line, type=Told)
+            with contextlib.suppress(TimeoutError):  # by itself: to kill what has just ended confuses asyncio
+                await asyncio.wait_for(process.wait(), END_SECONDS)
             if self.told.end is None:
                 raise Died
             return self.told
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            async with asyncio.timeout(END_SECONDS):
-                await process.wait()
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                async with asyncio.timeout(END_SECONDS):
+                    await process.wait()
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,6 @@ from typing import Final
 
 from openride_analytics.compute import compute
 from openride_analytics.exports import statements
-from openride_analytics.exports.catalog import SOURCES
 from openride_analytics.exports.columns import Column
 from openride_analytics.exports.orders import Order
 from openride_analytics.store.clickhouse import ClickHouse
@@ -34,8 +33,7 @@ class Quick:
 async def quick(clickhouse: ClickHouse, order: Order) -> Quick:
     """The first rows of an order, at most MOST_ROWS or its limit. Raises Retryable."""
     most = min(order.limit, MOST_ROWS)
-    # Events come in the order of their table: more threads only begin more parts of it than so few rows need.
-    asked = statements.rows(order, most + 1, unhurried=SOURCES[order.dataset].table is not None)
+    asked = statements.soonest(order, most + 1)
     stream = clickhouse.stream(
         asked.sql,
         asked.params,

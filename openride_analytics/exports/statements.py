@@ -3,6 +3,7 @@
 Names come from the catalog only, and values are bound.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -12,9 +13,11 @@ from openride_analytics.exports.columns import Column, Kind, asked
 from openride_analytics.exports.orders import Order, parsed
 from openride_analytics.schema.queries import Granularity
 from openride_analytics.stats.periods import Period, buckets, day_start
+from openride_analytics.store import budget
 from openride_analytics.store.sql import statement
 
 _SETTINGS: Final = "SETTINGS distributed_product_mode = 'global', join_use_nulls = 0"
+PRIORITY: Final = budget.PRIORITY + 1
 _LOOKS_BACK: Final = timedelta(days=29)
 
 _LITERALS: Final = {
@@ -37,29 +40,62 @@ class Statement:
     identifiers: frozenset[str] = frozenset()
 
 
-def count(order: Order) -> Statement:
+def count(order: Order, *, unhurried: bool = False) -> Statement:
     """One row: `total`, how many rows the order is about, whatever its limit."""
-    return _built(order, "count() AS total", "", {})
+    found = _built(order, "count() AS total", "", {})
+    return _unhurried(found) if unhurried else found
 
 
 def rows(order: Order, limit: int, *, unhurried: bool = False) -> Statement:
     """The first rows, at most so many, with the columns as `frames` wants them.
 
-    `unhurried`: ClickHouse is to do it with one thread. Where rows come in the order of the table that is as fast, and
-    leaves the other threads to those who wait for numbers.
+    `unhurried`: ClickHouse is to do it with one thread, which waits while questions of callers are answered. Where rows
+    come in the order of the table that is as fast, and leaves the other threads to those who wait for numbers.
     """
-    names = [name for number, column in enumerate(order.chosen) for name in asked(column, f"c{number}")]
-    by = ", ".join(f"`{name}`" for name in SOURCES[order.dataset].order)
-    found = _built(order, ",\n    ".join(names), f"ORDER BY {by}\nLIMIT {{most:UInt64}}\n", {"most": limit})
-    return replace(found, sql=f"{found.sql}, max_threads = 1") if unhurried else found
+    found = _built(order, _selected(order), _first(SOURCES[order.dataset].order), {"most": limit})
+    return _unhurried(found) if unhurried else found
 
 
-def _built(order: Order, selected: str, tail: str, params: dict[str, object]) -> Statement:
+def _unhurried(asked: Statement) -> Statement:
+    return replace(asked, sql=f"{asked.sql}, max_threads = 1, priority = {PRIORITY}")
+
+
+def soonest(order: Order, limit: int) -> Statement:
+    """The same of few rows, wanted soon.
+
+    Of events, the first are taken in the order that their table is kept in, which is all of theirs but the last column:
+    only then does ClickHouse read no further than it must, in a quarter of the time where much is not merged yet. Of
+    several rows that are alike but for that column some may be among the first and others not. More threads would only
+    begin more parts of the table than so few rows need.
+    """
+    source = SOURCES[order.dataset]
+    if source.table is None:
+        return rows(order, limit)
+    head = _first(source.order[:-1])
+    found = _built(order, _selected(order), _first(source.order), {"most": limit}, head=head)
+    return replace(found, sql=f"{found.sql}, max_threads = 1")
+
+
+def _selected(order: Order) -> str:
+    return ",\n    ".join(
+        name for number, column in enumerate(order.chosen) for name in asked(column, f"c{number}")
+    )
+
+
+def _first(by: Sequence[str]) -> str:
+    return f"ORDER BY {', '.join(f'`{name}`' for name in by)}\nLIMIT {{most:UInt64}}\n"
+
+
+def _built(order: Order, selected: str, tail: str, params: dict[str, object], *, head: str = "") -> Statement:
+    """`head`: which of the rows, before anything is done with them; `tail`: after."""
     source = SOURCES[order.dataset]
     conditions, values = _conditions(order)
     where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
     inner = statement(source.statement)
-    sql = f"SELECT\n    {selected}\nFROM\n(\n{inner}\n)\n{where}{tail}{_SETTINGS}"
+    given_rows = f"(\n{inner}\n)\n{where}"
+    if head:
+        given_rows = f"(\nSELECT *\nFROM\n{given_rows}{head})\n"
+    sql = f"SELECT\n    {selected}\nFROM\n{given_rows}{tail}{_SETTINGS}"
     given = {name: value for name, value in _known(order).items() if name in source.parameters}
     given |= {"since": order.since, "until": order.until}
     identifiers = frozenset({source.table} if source.table else ())

@@ -36,7 +36,7 @@ BLOCK_ROWS: Final = 1 << 15
 LONGEST_SECONDS: Final = 3600.0
 COUNT_SECONDS: Final = 600.0
 TELL_SECONDS: Final = 0.25
-NICENESS: Final = 5
+NICENESS: Final = 15
 AWAY_TRIES: Final = 4
 AWAY_SECONDS: Final = 1.0
 
@@ -152,7 +152,7 @@ class Short(Exception):  # noqa: N818 - the name says what the file is
 
 
 async def _count(clickhouse: ClickHouse, order: Order) -> int:
-    asked = statements.count(order)
+    asked = statements.count(order, unhurried=True)
     found = await clickhouse.select(
         asked.sql,
         asked.params,

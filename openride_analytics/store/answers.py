@@ -15,7 +15,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from openride_analytics.store.breaker import Breaker
-from openride_analytics.store.redis import Client
+from openride_analytics.store.redis import Client, Use
 from openride_analytics.telemetry import Metrics
 
 # Of whoever computes an answer: if it dies, another one begins after that long.
@@ -26,6 +26,7 @@ _RENEWALS: Final = 3
 LOOK_SECONDS: Final = 0.03
 # Of each command, connecting included.
 DEADLINE_SECONDS: Final = 0.2
+AT_ONCE: Final = 64
 
 _DIGEST_BYTES: Final = 16
 
@@ -61,7 +62,7 @@ class Answers:
 
     def __init__(self, client: Client, breaker: Breaker, *, metrics: Metrics) -> None:
         """`breaker` is that of all who use this Redis."""
-        self._client: Any = client
+        self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
         self._breaker = breaker
         self.metrics = metrics
         self._flights: dict[str, _Flight] = {}
@@ -134,8 +135,7 @@ class Answers:
         if not self._breaker.may_try():
             return None
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                answer = await self._client.execute_command(*command)
+            answer = await self._redis(*command)
         except (RedisError, OSError, TimeoutError) as error:
             self._breaker.failed(error)
             self.metrics.cache_failures_total.inc()

@@ -13,6 +13,7 @@ from openride_analytics.errors import TooMuch
 from openride_analytics.store.codes import ServerFailure
 from openride_analytics.store.wire import Settings
 
+PRIORITY: Final = 1  # lower numbers are served first; what says nothing, as inserts, has no part in this
 RESULT_ROWS: Final = 1_000_000  # more than any answer has; each of them is a few objects in this process
 
 _MEMORY_LIMIT_EXCEEDED: Final = 241
@@ -38,6 +39,7 @@ class Budget:
     def settings(self) -> Settings:
         """The same, as the server takes it."""
         return {
+            "priority": PRIORITY,
             "max_execution_time": f"{self.seconds:g}",
             "timeout_overflow_mode": "throw",
             "max_memory_usage": self.memory,

@@ -5,7 +5,6 @@ for so long that another one took over is told that the job is no longer its own
 that nobody knows any more. Unlike the cache, nothing here can be done without Redis: every call raises Retryable.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from redis.exceptions import RedisError
 
 from openride_analytics.errors import Retryable
 from openride_analytics.store import job_scripts as scripts
-from openride_analytics.store.redis import Client
+from openride_analytics.store.redis import Client, Use
 
-DEADLINE_SECONDS: Final = 5.0
-AT_ONCE: Final = 16  # commands: a client has a connection for each, and not for any number of them
+DEADLINE_SECONDS: Final = 5.0  # longer than the client waits for an answer: nobody else can give this one
+AT_ONCE: Final = 16
 LEASE_MS: Final = 30_000
 MOST_DEATHS: Final = 1
 DIED: Final = "whoever worked on it died, twice"
@@ -70,9 +69,8 @@ class Jobs:
     """The jobs of one kind of work. `keep_ms`: how long they are known after their end."""
 
     def __init__(self, client: Client, *, keep_ms: int, lease_ms: int = LEASE_MS) -> None:
-        self._client: Any = client
+        self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
         self._keep = keep_ms
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self.lease_ms = lease_ms
 
     async def create(
@@ -189,8 +187,7 @@ class Jobs:
 
     async def _call(self, *command: object) -> Any:
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS), self._turns:
-                return await self._client.execute_command(*command)
+            return await self._redis(*command)
         except (RedisError, OSError, TimeoutError) as error:
             raise Retryable("redis", type(error).__name__) from None
 

@@ -4,17 +4,17 @@ While Redis is away everybody may go on: numbers that cannot be asked for are wo
 to notice waits DEADLINE_SECONDS, the others not at all.
 """
 
-import asyncio
 import hashlib
 from math import ceil
-from typing import Any, Final, cast
+from typing import Final
 
 from redis.exceptions import RedisError
 
 from openride_analytics.store.breaker import Breaker
-from openride_analytics.store.redis import Client
+from openride_analytics.store.redis import Client, Use
 
 DEADLINE_SECONDS: Final = 0.2
+AT_ONCE: Final = 32
 WINDOW_MS: Final = 60_000
 
 # A window begins with its first request and ends by itself. A key without an end, or that holds something else,
@@ -41,7 +41,7 @@ class RateLimits:
     """
 
     def __init__(self, client: Client, breaker: Breaker, per_minute: int) -> None:
-        self._client = client
+        self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
         self._breaker = breaker
         self._per_minute = per_minute
 
@@ -50,8 +50,7 @@ class RateLimits:
         if self._per_minute == 0 or not self._breaker.may_try():
             return 0
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                used, left = await self._count(client)
+            used, left = await self._count(client)
         except (RedisError, OSError, TimeoutError) as error:
             self._breaker.failed(error)
             return 0
@@ -60,7 +59,7 @@ class RateLimits:
 
     async def _count(self, client: str) -> tuple[int, int]:
         """Requests in this window, this one among them, and milliseconds until it ends."""
-        used, left = await cast("Any", self._client).eval(_COUNT, 1, key_of(client), WINDOW_MS)
+        used, left = await self._redis("EVAL", _COUNT, 1, key_of(client), WINDOW_MS)
         return int(used), int(left)
 
 

@@ -2,69 +2,37 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from openride_analytics import settings as tree
 from openride_analytics.exports import cleaner
 from openride_analytics.store import jobs as jobs_module
-from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served, resources, serving
-from tests.support.events import example
 from tests.support.eventually import poll
-from tests.support.exports import ask, environ, exporting, files, made, somebody
-from tests.support.warehouse import store
+from tests.support.exports import BOOKINGS, NOW, ask, exporting, files, made, somebody
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
-
-NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
-ASKED = {
-    "dataset": "booking_events",
-    "format": "csv",
-    "start_date": "2026-10-01",
-    "end_date": "2026-10-31",
-}
+pytestmark = [pytest.mark.clickhouse, pytest.mark.redis, pytest.mark.usefixtures("own_queue")]
 
 
-@pytest.fixture(autouse=True)
-def _queue_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "_SAME_SLOT", f"test:{{{uuid4()}}}:")
-    monkeypatch.setattr(cleaner, "EVERY_SECONDS", 0.1)
-
-
-@pytest.fixture
-async def variables(
-    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
-) -> dict[str, str]:
-    """Those of a service that has some thousand bookings to export."""
-    events = [
-        example("booking.created", event_id=str(uuid4()), event_timestamp="2026-10-05T08:00:00Z")
-        for _ in range(4000)
-    ]
-    await store(warehouse, events, token=str(uuid4()))
-    return environ(shared_settings, redis_url, tmp_path / "exports")
-
-
-async def test_a_file_is_had_from_another_replica(variables: dict[str, str]) -> None:
+async def test_a_file_is_had_from_another_replica(thousands: dict[str, str]) -> None:
     who = somebody()
-    async with exporting(variables, now=NOW) as (_, api):
-        found, file = await made(api, who, **ASKED)
-    async with resources(variables, now=NOW) as given, serving(given) as other:
+    async with exporting(thousands, now=NOW) as (_, api):
+        found, file = await made(api, who, **BOOKINGS)
+    async with resources(thousands, now=NOW) as given, serving(given) as other:
         answer = await other.get(f"/v1/exports/{found['export_id']}/download", **who)
     assert (answer.status_code, answer.content) == (200, file)
 
 
 @pytest.fixture
 async def done(
-    variables: dict[str, str], tmp_path: Path
+    thousands: dict[str, str], tmp_path: Path
 ) -> AsyncIterator[tuple[Served, dict[str, str], str, Path]]:
     """A completed export: where to ask, as whom, its path, and its file."""
     who = somebody()
-    async with exporting(variables, now=NOW) as (_, api):
-        found, _ = await made(api, who, **ASKED)
+    async with exporting(thousands, now=NOW) as (_, api):
+        found, _ = await made(api, who, **BOOKINGS)
         (file,) = files(tmp_path / "exports")
         yield api, who, f"/v1/exports/{found['export_id']}", file
 
@@ -143,15 +111,15 @@ def storage(request: pytest.FixtureRequest) -> dict[str, str]:
     return dict(request.getfixturevalue("s3")) if request.param == "s3" else {}
 
 
-async def test_parts_of_a_file(variables: dict[str, str], storage: dict[str, str], tmp_path: Path) -> None:
+async def test_parts_of_a_file(thousands: dict[str, str], storage: dict[str, str], tmp_path: Path) -> None:
     """From either store; and with it, that another replica serves what is in shared storage."""
     where = storage | {"EXPORT_TEMP_DIR": str(tmp_path / "a")} if storage else {}
     who = somebody()
-    async with exporting(variables | where, now=NOW) as (_, api):
-        found, whole = await made(api, who, **ASKED)
+    async with exporting(thousands | where, now=NOW) as (_, api):
+        found, whole = await made(api, who, **BOOKINGS)
         path = f"/v1/exports/{found['export_id']}/download"
     elsewhere = where | {"EXPORT_TEMP_DIR": str(tmp_path / "b")} if where else {}
-    async with resources(variables | elsewhere, now=NOW) as given, serving(given) as api:
+    async with resources(thousands | elsewhere, now=NOW) as given, serving(given) as api:
         for asked, expected, part in PARTS:
             answer = await api.get(path, range=asked, **who)
             assert (answer.status_code, answer.content) == (expected, whole[part]), asked
@@ -168,11 +136,11 @@ async def test_parts_of_a_file(variables: dict[str, str], storage: dict[str, str
         assert await given.files.names() == []
 
 
-async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Path) -> None:
+async def test_what_has_expired_is_gone(thousands: dict[str, str], tmp_path: Path) -> None:
     who = somebody()
-    async with exporting(variables, now=NOW) as (given, api):
+    async with exporting(thousands, now=NOW) as (given, api):
         given.jobs._keep = 300
-        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
 
         async def gone() -> bool:
             return (await api.get(f"/v1/exports/{export_id}/status", **who)).status_code == 404
@@ -182,9 +150,9 @@ async def test_what_has_expired_is_gone(variables: dict[str, str], tmp_path: Pat
     assert (listed, files(tmp_path / "exports")) == ({"exports": [], "total": 0}, [])
 
 
-async def test_what_belongs_to_no_export_is_swept_away(variables: dict[str, str], tmp_path: Path) -> None:
+async def test_what_belongs_to_no_export_is_swept_away(thousands: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "exports"
-    async with exporting(variables, count=0) as (given, _):
+    async with exporting(thousands, count=0) as (given, _):
         stray = folder / f"{uuid4()}.1.csv"
         left = folder / "working" / f"{uuid4()}.1" / "file"
         foreign = folder / "README"

@@ -5,64 +5,45 @@ import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 import psutil
 import pytest
 
 from openride_analytics import settings as tree
-from openride_analytics.exports import cleaner
-from openride_analytics.exports.writing import Progress, Server, Short, Task, check
+from openride_analytics.api.dependencies import questions
+from openride_analytics.exports.writing import NICENESS, Progress, Server, Short, Task, check
 from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import resources, serving
-from tests.support.events import example
 from tests.support.eventually import eventually, poll
-from tests.support.exports import ask, environ, exporting, files, made, over, somebody, status
+from tests.support.exports import (
+    BOOKINGS,
+    NOW,
+    THOUSANDS,
+    ask,
+    environ,
+    exporting,
+    files,
+    made,
+    over,
+    somebody,
+    status,
+)
 from tests.support.making import order
 from tests.support.proxy import Fault, Proxy
-from tests.support.warehouse import store
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
-
-NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
-ASKED = {
-    "dataset": "booking_events",
-    "format": "csv",
-    "start_date": "2026-10-01",
-    "end_date": "2026-10-31",
-}
-
-
-@pytest.fixture(autouse=True)
-def _queue_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "_SAME_SLOT", f"test:{{{uuid4()}}}:")
-    monkeypatch.setattr(cleaner, "EVERY_SECONDS", 0.1)
+pytestmark = [pytest.mark.clickhouse, pytest.mark.redis, pytest.mark.usefixtures("own_queue")]
 
 
 @pytest.fixture
-async def variables(
-    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
-) -> dict[str, str]:
-    """Those of a service that has some thousand bookings to export."""
-    events = [
-        example("booking.created", event_id=str(uuid4()), event_timestamp="2026-10-05T08:00:00Z")
-        for _ in range(4000)
-    ]
-    await store(warehouse, events, token=str(uuid4()))
-    return environ(shared_settings, redis_url, tmp_path / "exports")
-
-
-@pytest.fixture
-async def hung(variables: dict[str, str]) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
+async def hung(thousands: dict[str, str]) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
     """What stands between the workers and their ClickHouse, and lets nothing pass of what they are answered."""
-    async with Proxy("127.0.0.1", int(variables["CLICKHOUSE_PORT"])) as proxy:
+    async with Proxy("127.0.0.1", int(thousands["CLICKHOUSE_PORT"])) as proxy:
         proxy.arm(Fault.HANG, on=b"exports/events")
-        yield proxy, variables | {"CLICKHOUSE_PORT": str(proxy.port)}
+        yield proxy, thousands | {"CLICKHOUSE_PORT": str(proxy.port)}
 
 
 def writers() -> list[psutil.Process]:
@@ -92,30 +73,30 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 async def test_without_room_an_export_fails_leaves_nothing_and_can_be_made_later(
-    variables: dict[str, str], tmp_path: Path
+    thousands: dict[str, str], tmp_path: Path
 ) -> None:
     who, forms = somebody(), ("csv", "parquet", "excel")
-    async with exporting(variables, now=NOW, count=2) as (_, api):
+    async with exporting(thousands, now=NOW, count=2) as (_, api):
         with files_of_at_most(20_000):
-            ids = [(await ask(api, who, **ASKED | {"format": form})).json()["export_id"] for form in forms]
+            ids = [(await ask(api, who, **BOOKINGS | {"format": form})).json()["export_id"] for form in forms]
             found = [await over(api, who, export_id) for export_id in ids]
         left = files(tmp_path / "exports")
-        again, _ = await made(api, who, **ASKED)
+        again, _ = await made(api, who, **BOOKINGS)
     said = {(each["status"], each["error"]) for each in found}
     assert (said, left, again["row_count"]) == (
         {("failed", "there is no room left for the file")},
         [],
-        4000,
+        THOUSANDS,
     )
 
 
 async def test_a_writer_that_dies_is_begun_once_more_then_the_export_fails(
     hung: tuple[Proxy, dict[str, str]], tmp_path: Path
 ) -> None:
-    _, variables = hung
+    _, thousands = hung
     who = somebody()
-    async with exporting(variables, now=NOW) as (_, api):
-        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+    async with exporting(thousands, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
         for _ in range(2):
             await eventually(lambda: len(writers()) == 1)
             writers()[0].kill()
@@ -131,20 +112,20 @@ async def test_a_writer_that_dies_is_begun_once_more_then_the_export_fails(
 
 
 async def test_after_one_death_another_replica_makes_it(
-    hung: tuple[Proxy, dict[str, str]], variables: dict[str, str]
+    hung: tuple[Proxy, dict[str, str]], thousands: dict[str, str]
 ) -> None:
     """The first replica ends without a word; the second has a ClickHouse that answers."""
     _, hanging = hung
     who = somebody()
-    async with resources(variables, now=NOW) as given, serving(given) as api:
+    async with resources(thousands, now=NOW) as given, serving(given) as api:
         async with exporting(hanging, now=NOW) as (dying, _):
             dying.jobs.lease_ms = 300
-            export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+            export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
             await eventually(lambda: len(writers()) == 1)
             dying.jobs.hand_back = dying.jobs.beat = _says_nothing  # type: ignore[method-assign,assignment]
-        async with exporting(variables, now=NOW):
+        async with exporting(thousands, now=NOW):
             found = await over(api, who, export_id)
-    assert (found["status"], found["row_count"]) == ("completed", 4000)
+    assert (found["status"], found["row_count"]) == ("completed", THOUSANDS)
 
 
 async def _says_nothing(*_: Any) -> bool:
@@ -152,14 +133,14 @@ async def _says_nothing(*_: Any) -> bool:
 
 
 async def test_a_worker_that_is_stopped_hands_its_export_back(
-    hung: tuple[Proxy, dict[str, str]], variables: dict[str, str]
+    hung: tuple[Proxy, dict[str, str]], thousands: dict[str, str]
 ) -> None:
     _, hanging = hung
     who = somebody()
     async with exporting(hanging, now=NOW) as (_, api):
-        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
         await eventually(lambda: len(writers()) == 1)
-    async with exporting(variables, now=NOW, count=0) as (given, api):
+    async with exporting(thousands, now=NOW, count=0) as (given, api):
         found = await status(api, who, export_id)
         job = await given.jobs.get(export_id)
     assert job is not None
@@ -167,14 +148,16 @@ async def test_a_worker_that_is_stopped_hands_its_export_back(
 
 
 @pytest.fixture
-async def many(variables: dict[str, str], warehouse: ClickHouse) -> dict[str, str]:
+async def many(
+    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
+) -> dict[str, str]:
     """So many rows that they cannot all be on their way at once."""
     await warehouse.execute(
         "INSERT INTO booking_events (event_id, event_type, event_timestamp, cancellation_reason) "
         "SELECT generateUUIDv4(), 'booking.cancelled', toDateTime64('2026-10-05', 3, 'UTC'), randomString(200) "
         "FROM numbers(200000)"
     )
-    return variables | {"EXPORT_MAX_ROWS": "1000000"}
+    return environ(shared_settings, redis_url, tmp_path / "exports", EXPORT_MAX_ROWS="1000000")
 
 
 async def queries(warehouse: ClickHouse) -> int:
@@ -197,7 +180,7 @@ async def test_to_remove_a_running_export_ends_its_query(many: dict[str, str], w
     """Its process is stopped when its query is under way, so that the query cannot end by itself."""
     who = somebody()
     async with exporting(many, now=NOW) as (_, api):
-        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
         await until_queries(warehouse, 1)
         writers()[0].suspend()
         assert await queries(warehouse) == 1
@@ -205,6 +188,31 @@ async def test_to_remove_a_running_export_ends_its_query(many: dict[str, str], w
         await until_queries(warehouse, 0)
         found = await status(api, who, export_id)
     assert (found["status"], writers()) == ("cancelled", [])
+
+
+async def test_who_asks_for_numbers_comes_before_an_export(
+    many: dict[str, str], warehouse: ClickHouse
+) -> None:
+    """At the processor, and at ClickHouse, where lower numbers come first."""
+    who = somebody()
+    asked = (
+        "SELECT Settings['priority'] AS n, Settings['max_threads'] AS threads FROM system.processes WHERE "
+    )
+    async with exporting(many, now=NOW) as (given, api):
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await until_queries(warehouse, 1)
+        writer = writers()[0]
+        writer.suspend()
+        nice = writer.nice()
+        export = (
+            await warehouse.select(
+                asked + "query LIKE '%ORDER BY `event_type`%' AND query NOT LIKE '%processes%'"
+            )
+        ).one()
+        question = (await questions(given).select(asked + "query LIKE '%processes%'")).one()
+        await api.client.delete(f"/v1/exports/{export_id}", headers=who)
+    assert nice == min(19, psutil.Process().nice() + NICENESS)
+    assert (int(export["n"]) > int(question["n"]) > 0, export["threads"]) == (True, "1")
 
 
 async def test_rows_that_are_cut_off_make_no_file(
@@ -215,7 +223,7 @@ async def test_rows_that_are_cut_off_make_no_file(
         Proxy("127.0.0.1", int(many["CLICKHOUSE_PORT"])) as proxy,
         exporting(many | {"CLICKHOUSE_PORT": str(proxy.port)}, now=NOW) as (_, api),
     ):
-        export_id = (await ask(api, who, **ASKED)).json()["export_id"]
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
         await until_queries(warehouse, 1)
         writers()[0].suspend()
         proxy.reset_all()
@@ -231,9 +239,9 @@ async def test_rows_that_are_cut_off_make_no_file(
 async def test_a_writer_ends_when_whoever_began_it_is_gone(
     hung: tuple[Proxy, dict[str, str]], tmp_path: Path
 ) -> None:
-    proxy, variables = hung
-    settings = tree.load(variables)
-    task = Task(order(settings, now=NOW, **ASKED), Server.of(settings.clickhouse), str(tmp_path / "file"))
+    proxy, thousands = hung
+    settings = tree.load(thousands)
+    task = Task(order(settings, now=NOW, **BOOKINGS), Server.of(settings.clickhouse), str(tmp_path / "file"))
     writer = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "openride_analytics.exports.writing",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -248,27 +256,29 @@ async def test_a_writer_ends_when_whoever_began_it_is_gone(
 
 
 async def test_a_file_has_the_rows_that_were_counted_or_those_that_came_meanwhile(
-    variables: dict[str, str], warehouse: ClickHouse
+    thousands_settings: tree.Settings,
 ) -> None:
-    """There are 4,000 rows."""
-    asked = order(tree.load(variables), now=NOW, **ASKED)
+    """What was written, and what was counted before: more or fewer than there are."""
+    there = THOUSANDS
     said: list[int | None] = []
-    for written, counted in ((4000, 4000), (4000, 3990), (3999, 4000), (4001, 4000)):
+    clickhouse = ClickHouse(thousands_settings.clickhouse)
+    for written, counted in ((there, there), (there, there - 10), (there - 1, there), (there + 1, there)):
         progress = Progress(lambda _: None)
         progress.rows, progress.total = written, counted
         try:
-            await check(warehouse, asked, progress)
+            await check(clickhouse, order(thousands_settings, now=NOW, **BOOKINGS), progress)
         except Short:
             said.append(None)
         else:
             said.append(progress.total)
-    assert said == [4000, 4000, None, None]
+    await clickhouse.close()
+    assert said == [there, there, None, None]
 
 
-async def test_two_replicas_share_the_work_and_each_export_is_made_once(variables: dict[str, str]) -> None:
+async def test_two_replicas_share_the_work_and_each_export_is_made_once(thousands: dict[str, str]) -> None:
     who = somebody()
-    async with exporting(variables, now=NOW) as (one, api), exporting(variables, now=NOW) as (two, _):
-        ids = [(await ask(api, who, **ASKED)).json()["export_id"] for _ in range(4)]
+    async with exporting(thousands, now=NOW) as (one, api), exporting(thousands, now=NOW) as (two, _):
+        ids = [(await ask(api, who, **BOOKINGS)).json()["export_id"] for _ in range(4)]
         found = await asyncio.gather(*(over(api, who, export_id) for export_id in ids))
         counted = [
             given.metrics.exports_total.labels("csv", "completed")._value.get() for given in (one, two)

@@ -20,20 +20,13 @@ from openride_analytics.store.jobs import Jobs
 from tests.support.api import NOBODY
 from tests.support.events import example
 from tests.support.eventually import eventually, poll
-from tests.support.exports import OVER, environ, files, somebody
+from tests.support.exports import BOOKINGS, OVER, environ, files, somebody
 from tests.support.proxy import Fault, Proxy
 from tests.support.service import Process, running
 from tests.support.serving import listening
 from tests.support.warehouse import store
 
 pytestmark = [pytest.mark.e2e, pytest.mark.clickhouse, pytest.mark.redis]
-
-ASKED = {
-    "dataset": "booking_events",
-    "format": "csv",
-    "start_date": "2026-10-01",
-    "end_date": "2026-10-31",
-}
 
 
 @pytest.fixture
@@ -77,7 +70,7 @@ async def dies(proxy: Proxy, process: Process, redis_url: str, *, asked: int = 1
 
 
 async def requested(client: httpx.AsyncClient) -> str:
-    answer = await client.post("/v1/exports/request", json=ASKED)
+    answer = await client.post("/v1/exports/request", json=BOOKINGS)
     return str(answer.raise_for_status().json()["export_id"])
 
 

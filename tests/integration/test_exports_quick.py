@@ -1,7 +1,5 @@
 """Rows as CSV at once: of every dataset, with filters; and what there is to ask for."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,48 +13,16 @@ from openride_analytics.exports.quick import quick
 from openride_analytics.schema.exports import Dataset
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served
-from tests.support.events import example
-from tests.support.exports import environ, exporting, rows, somebody
-from tests.support.making import order
+from tests.support.exports import BOOKINGS, FEW, NOW, environ, event, exporting, rows, somebody
+from tests.support.making import file_of, order
 from tests.support.warehouse import store
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.redis]
 
-NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
-OCTOBER = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
-BOOKINGS = {"dataset": "booking_events", "format": "csv", **OCTOBER}
-
-
-def event(event_type: str, at: str, **changes: Any) -> dict[str, Any]:
-    return example(event_type, event_id=str(uuid4()), event_timestamp=at, **changes)
-
-
-EVENTS = [
-    *(
-        event("booking.created", f"2026-10-0{day}T08:00:00+01:00", booking_id=str(uuid4()))
-        for day in (1, 2, 3)
-    ),
-    event("booking.confirmed", "2026-10-03T09:00:00+01:00"),
-    event("booking.created", "2026-09-30T23:30:00+01:00"),
-    event("user.registered", "2026-10-05T08:00:00+01:00", full_name="Ada", email="ada@example.com"),
-]
-
-
-@pytest.fixture
-async def api(
-    warehouse: ClickHouse, shared_settings: tree.Settings, redis_url: str, tmp_path: Path
-) -> AsyncIterator[Served]:
-    """Three bookings created in October, one of them confirmed; one of September; somebody registered."""
-    await store(warehouse, EVENTS, token=str(uuid4()))
-    variables = environ(shared_settings, redis_url, tmp_path / "exports", EXPORT_MAX_PER_USER="2")
-    async with exporting(variables, now=NOW) as (_, served):
-        yield served
-
-
 FILTERS: list[tuple[dict[str, Any], int]] = [
     ({"event_type": "booking.confirmed"}, 1),
     ({"event_type": ["booking.created", "booking.confirmed"]}, 4),
-    ({"booking_id": EVENTS[0]["booking_id"]}, 1),
+    ({"booking_id": FEW[0]["booking_id"]}, 1),
     ({"payment_id": None}, 3),
     ({"payment_id": [None, str(uuid4())]}, 3),
     ({"event_type": "booking.created", "event_timestamp": "2026-10-02T07:00:00Z"}, 1),
@@ -69,7 +35,7 @@ FILTERS: list[tuple[dict[str, Any], int]] = [
 
 
 async def test_filters_choose_rows(warehouse: ClickHouse, shared_settings: tree.Settings) -> None:
-    await store(warehouse, EVENTS, token=str(uuid4()))
+    await store(warehouse, FEW, token=str(uuid4()))
     chosen = []
     for filters, _ in FILTERS:
         asked = order(shared_settings, now=NOW, **BOOKINGS, filters=filters)
@@ -81,16 +47,16 @@ async def test_filters_choose_rows(warehouse: ClickHouse, shared_settings: tree.
     assert chosen == [(filters, expected, expected) for filters, expected in FILTERS]
 
 
-async def test_quick_gives_rows_at_once(api: Served) -> None:
+async def test_quick_gives_rows_at_once(few: Served) -> None:
     query = "dataset=booking_events&start_date=2026-10-01&end_date=2026-10-31&columns=event_type,seats_booked"
-    answer = await api.get(f"/v1/exports/quick/csv?{query}&event_type=booking.created", **somebody())
+    answer = await few.get(f"/v1/exports/quick/csv?{query}&event_type=booking.created", **somebody())
     assert (answer.status_code, answer.headers["x-truncated"], len(rows(answer.content))) == (200, "false", 3)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
 
 
-async def test_quick_says_what_is_wrong(api: Served) -> None:
+async def test_quick_says_what_is_wrong(few: Served) -> None:
     queries = ["dataset=nothing", "dataset=booking_events&columns=x", "dataset=booking_events&x=1"]
-    answers = [await api.get(f"/v1/exports/quick/csv?{query}", **somebody()) for query in queries]
+    answers = [await few.get(f"/v1/exports/quick/csv?{query}", **somebody()) for query in queries]
     assert [(answer.status_code, len(answer.json()["errors"])) for answer in answers] == [(400, 1)] * 3
 
 
@@ -105,8 +71,21 @@ async def test_quick_says_that_there_were_more(
     assert (answer.headers["x-truncated"], len(rows(answer.content))) == ("true", 10_000)
 
 
-async def test_datasets_tell_their_columns(api: Served) -> None:
-    found = (await api.get("/v1/exports/datasets", **somebody())).json()["datasets"]
+async def test_quick_has_the_rows_of_an_export_in_the_same_order(
+    warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
+) -> None:
+    """In several parts, and with events that differ in nothing but their ids."""
+    for _ in range(3):
+        alike = [event("booking.created", f"2026-10-0{n // 3 + 1}T08:00:00Z") for n in range(9)]
+        await store(warehouse, alike, token=str(uuid4()))
+    asked = {**BOOKINGS, "filters": {"event_type": "booking.created"}}
+    found = await quick(warehouse, order(shared_settings, now=NOW, **asked))
+    file, *_ = await file_of(shared_settings, tmp_path, **asked)
+    assert b"".join([piece async for piece in found.pieces]) == file.read_bytes()
+
+
+async def test_datasets_tell_their_columns(few: Served) -> None:
+    found = (await few.get("/v1/exports/datasets", **somebody())).json()["datasets"]
     users = next(dataset for dataset in found if dataset["name"] == "user_events")
     phone = next(one for one in users["columns"] if one["name"] == "phone")
     assert (len(found), phone) == (
@@ -122,11 +101,11 @@ async def test_datasets_tell_their_columns(api: Served) -> None:
     )
 
 
-async def test_every_dataset_can_be_asked_for(api: Served) -> None:
+async def test_every_dataset_can_be_asked_for(few: Served) -> None:
     found = {}
     for dataset in Dataset:
         query = f"dataset={dataset}&start_date=2026-10-01&end_date=2026-10-31"
-        answer = await api.get(f"/v1/exports/quick/csv?{query}", **somebody("admin"))
+        answer = await few.get(f"/v1/exports/quick/csv?{query}", **somebody("admin"))
         found[dataset] = (answer.status_code, set(answer.text.partition("\n")[0].split(",")))
     assert found == {
         dataset: (200, {column.name for column in SOURCES[dataset].columns if not column.bookkeeping})

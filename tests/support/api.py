@@ -103,16 +103,15 @@ async def resources(
     warehouse, postgres, redis = (
         clickhouse(settings.clickhouse, metrics=metrics),
         Postgres(settings.postgres),
-        connect(settings.redis),
+        connect(settings.redis, timeout=10),
     )
-    patient = connect(settings.redis, timeout=10)
     await warehouse.open()
     await postgres.open()
     try:
         breaker = Breaker("redis", clock)
         answers = Answers(redis, breaker, metrics=metrics)
         limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
-        jobs = Jobs(patient, keep_ms=settings.exports.retention_hours * 3_600_000)
+        jobs = Jobs(redis, keep_ms=settings.exports.retention_hours * 3_600_000)
         files = file_store(settings.exports)
         desk = Desk(jobs, files, settings, clock)
         links = links_of(settings)
@@ -136,7 +135,6 @@ async def resources(
         await warehouse.close()
         await postgres.close()
         await redis.aclose()
-        await patient.aclose()
 
 
 @asynccontextmanager
