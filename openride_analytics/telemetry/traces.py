@@ -1,8 +1,8 @@
 """Traces: which are kept, where they begin, and how they leave the process. Off unless there is a collector.
 
 Nothing is global: whoever begins a trace is handed `Traces`; what happens inside (`spans.span`) finds it there. Off,
-nothing is recorded, and of OpenTelemetry only its interface is loaded; a trace that a caller has begun still shows in
-logs and in ClickHouse's query log.
+nothing is recorded, and nothing that sends is loaded; a trace that a caller has begun still shows in logs and in
+ClickHouse's query log.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ def open_traces(otel: Otel, metrics: Metrics, *, version: str, env: str) -> Trac
     """What the settings ask for. Starts a thread that sends; does not wait for the collector."""
     if otel.disabled or otel.exporter_endpoint is None or otel.traces_sampler == "always_off":
         return Traces()
-    # Half of them would be loaded for nothing where traces are off, 20 MB.
+    # What they bring with them, 20 MB, is for those who send traces.
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
 
