@@ -7,7 +7,7 @@ actors. Never ids, paths, offsets or error texts: each distinct value is a time 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -57,6 +57,15 @@ class PoolStatus(Protocol):
     def waiting(self) -> int: ...
 
 
+class Described(NamedTuple):
+    """One metric of ours, for the table of them."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    about: str
+
+
 class Metrics:
     """The metrics as attributes without their `openride_` prefix, on a registry of their own.
 
@@ -67,6 +76,7 @@ class Metrics:
         # A second series beside every counter, for scrapers of another format; the switch is process-wide.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
+        self.table: list[Described] = []
         self._actors: dict[str, tuple[str, int]] = {}
         self._http()
         self._cache()
@@ -146,7 +156,10 @@ class Metrics:
 
     def _store(self) -> None:
         self.clickhouse_query_seconds = self._histogram(
-            "clickhouse_query_seconds", "Reads, by the name of the statement", QUERY_SECONDS, "query"
+            "clickhouse_query_seconds",
+            "Reads and inserts, by the name of the statement",
+            QUERY_SECONDS,
+            "query",
         )
         self.pool_connections = self._gauge(
             "pool_connections", "Connections to a server, used or idle", "pool", "state"
@@ -166,7 +179,9 @@ class Metrics:
         )
         self.export_rows_total = self._counter("export_rows_total", "Rows of completed exports", "format")
         self.exports_running = self._gauge("exports_running", "Exports that this process is making")
-        self.exports_waiting = self._gauge("exports_waiting", "Exports that wait for a worker")
+        self.exports_waiting = self._gauge(
+            "exports_waiting", "Exports that wait for a worker, of any process"
+        )
         self.exports_waiting_seconds = self._gauge(
             "exports_waiting_seconds", "Since when the first of them waits; 0: none does"
         )
@@ -227,12 +242,15 @@ class Metrics:
         self.pool_waiting.labels(name).set_function(lambda: pool.waiting)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        self.table.append(Described(f"openride_{name}", "counter", labels, about))
         return Counter(f"openride_{name}", about, labels, registry=self.registry)
 
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        self.table.append(Described(f"openride_{name}", "gauge", labels, about))
         return Gauge(f"openride_{name}", about, labels, registry=self.registry)
 
     def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        self.table.append(Described(f"openride_{name}", "histogram", labels, about))
         return Histogram(f"openride_{name}", about, labels, buckets=buckets, registry=self.registry)
 
 

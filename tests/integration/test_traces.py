@@ -32,8 +32,8 @@ def settings(url: str, **environ: str) -> Settings:
 
 
 @asynccontextmanager
-async def traced(url: str, metrics: Metrics | None = None, **environ: str) -> AsyncIterator[Traces]:
-    traces = open_traces(settings(url, **environ).otel, metrics or Metrics(), version="1.2", env="test")
+async def traced(url: str, **environ: str) -> AsyncIterator[Traces]:
+    traces = open_traces(settings(url, **environ).otel, Metrics(), version="1.2", env="test")
     try:
         yield traces
     finally:

@@ -87,7 +87,8 @@ def _over_grpc() -> Iterator[Collector]:
             return ExportTraceServiceResponse()
 
     server = grpc.server(ThreadPoolExecutor(2))
-    service.add_TraceServiceServicer_to_server(Service(), server)
+    add: Any = service.add_TraceServiceServicer_to_server
+    add(Service(), server)
     collector.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:
