@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 after a signal, 1 if a part of the service cannot be kept alive."""
-    people = sys.stdout.isatty() or settings.app.env in ("development", "test")
-    configure_logging(settings.app.log_level, settings.app.name, json=not people, stream=sys.stdout)
+    out = sys.stdout
+    configure_logging(settings.app.log_level, settings.app.name, json=not out.isatty(), stream=out)
     return asyncio.run(app.serve(settings, args.roles))
 
 

@@ -31,7 +31,7 @@ STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO | None = None) -> None:
     """Send every log record from `level` (DEBUG ... CRITICAL, any case) on to `stream` (stderr), in one format.
 
-    A service logs to stdout; a command whose output is its result must not.
+    A service logs to stdout; a command whose result goes there must not.
 
     Libraries are heard from WARNING on, or from INFO on if `level` is DEBUG: at DEBUG some print message bodies.
     Replaces what was configured before. Raises ValueError for an unknown level.

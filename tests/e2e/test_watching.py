@@ -100,7 +100,7 @@ async def seen(
                 "REDIS_URL": redis_url,
                 "DATABASE_URL": postgres_url,
                 "EXPORT_TEMP_DIR": str(folder / "exports"),
-                "APP_ENV": "staging",  # whose logs are JSON
+                "APP_ENV": "test",
                 "HOST": "127.0.0.1",
                 "PORT": "0",
                 "LOG_LEVEL": "DEBUG",
