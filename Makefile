@@ -10,7 +10,8 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc clean
+.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc metrics-doc \
+	collector clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -60,6 +61,13 @@ lock: $(VENV)/.stamp-dev ## resolve anew the lock files' versions (ARGS="--upgra
 
 settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md
 	$(BIN)/python -m openride_analytics.settings README.md
+
+metrics-doc: $(VENV)/.stamp-dev ## write the table of metrics into README.md
+	$(BIN)/python -m openride_analytics.telemetry README.md
+
+collector: ## build OpenTelemetry's Collector, which one test sends traces to (needs Go; some minutes)
+	GOBIN=$(CURDIR)/.cache/otelcol go install go.opentelemetry.io/collector/cmd/builder@v0.165.0
+	CGO_ENABLED=0 .cache/otelcol/builder --config tests/support/otelcol.yaml
 
 clean: ## remove the virtual environment and all caches (not .data, where `make run` keeps its data)
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

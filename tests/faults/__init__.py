@@ -39,6 +39,7 @@ fault                                                    test
 44  asked twice, or with a server that hangs             test_lifecycle
 45  started with a server away                           test_lifecycle
 46  tokens that are not good                             tests/integration/: test_access, test_access_keys
-47  names without end                                    tests/integration/test_hostile_requests
+47  names without end; persons in what is watched        tests/integration/test_hostile_requests;
+                                                         tests/e2e/test_watching
 all of them at random, by a seed                         chaos, test_chaos
 """

@@ -33,7 +33,7 @@ class Proxy:
     """Listens on the loopback interface and passes everything on to `host:port`; `async with`.
 
     `delay`: seconds that everything takes longer, each way. `rewrite`: what becomes of the server's answers.
-    `struck`: how often a fault has happened.
+    `struck`: how often a fault has happened. `heard`: what clients have said, where it is made a bytearray.
     """
 
     def __init__(self, host: str, port: int, *, listen: int = 0) -> None:
@@ -48,6 +48,7 @@ class Proxy:
         self.delay = 0.0
         self.rewrite: Callable[[bytes], bytes] = bytes
         self.struck = 0
+        self.heard: bytearray | None = None
 
     def arm(self, fault: Fault, *, after: int = 0, on: bytes = b"") -> None:
         """Let `after` more bytes of the clients pass, all together; then the fault, until `mend`.
@@ -107,6 +108,8 @@ class Proxy:
         upstream = connection.upstream
         while data := await reader.read(1 << 16):
             await asyncio.sleep(self.delay)
+            if self.heard is not None:
+                self.heard += data
             if self._on and self._on in data:
                 connection.meant = True
             if self._meant(connection):

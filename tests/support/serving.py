@@ -20,7 +20,8 @@ from tests.support.service import Process
 
 START_SECONDS = 30.0
 TYPED = {kind: f"{kind}_events" for kind in ("user", "booking", "payment", "trip", "route", "location")}
-_LISTENING = re.compile(r"listening\s+url=(\S+)")
+# Of `serve` as JSON, of `dev` as people read it.
+_LISTENING = re.compile(r"""listening(?:"[^\n]*"url":"|\s+url=)([^\s"]+)""")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """What Prometheus reads."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from openride_analytics.supervisor import Spec
 from openride_analytics.telemetry import CONTENT_TYPE, Metrics, render
+from openride_analytics.telemetry.describe import with_table
 from tests.support.actors import Puppet, running
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -94,3 +98,21 @@ async def test_an_actor_is_in_one_state() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_resident_memory_is_a_number() -> None:
     assert (value(Metrics(), "process_resident_memory_bytes") or 0) > 1_000_000
+
+
+def test_the_readme_has_every_metric() -> None:
+    text = README.read_text("utf-8")
+    assert text == with_table(text), "make metrics-doc"
+
+
+def test_a_pool_is_shown_as_it_is_when_asked() -> None:
+    metrics, pool = Metrics(), Lent()
+    metrics.watch_pool("clickhouse", 8, pool)
+    pool.lent = 3
+    assert value(metrics, "openride_pool_connections", pool="clickhouse", state="used") == 3
+
+
+class Lent:
+    """A pool of connections."""
+
+    lent = idle = waiting = 0

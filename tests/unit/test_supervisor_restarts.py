@@ -86,7 +86,7 @@ async def test_a_crash_is_shown() -> None:
         await a.crash(ValueError("two\nlines"))
         assert (house.child("a").state, house.child("a").last_error) == (
             State.BACKOFF,
-            "ValueError: two lines",
+            "ValueError: two",
         )
 
 
