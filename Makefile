@@ -52,11 +52,14 @@ bench-export: $(VENV)/.stamp-dev ## measure exports of 10 million rows, and what
 
 # What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header --group pyproject.toml:build pyproject.toml
+	--no-emit-find-links --no-annotate --no-header
+BUILD = --group pyproject.toml:build
 
 lock: $(VENV)/.stamp-dev ## resolve anew the lock files' versions (ARGS="--upgrade" for the newest)
-	$(LOCK) --extra embedded $(ARGS) -o requirements.lock
-	$(LOCK) --extra dev --constraint requirements.lock $(ARGS) -o requirements-dev.lock
+	$(LOCK) $(BUILD) pyproject.toml --extra embedded $(ARGS) -o requirements.lock
+	$(LOCK) $(BUILD) pyproject.toml --extra dev --constraint requirements.lock $(ARGS) -o requirements-dev.lock
+	$(LOCK) pyproject.toml --constraint requirements.lock -o requirements-service.lock
+	$(LOCK) $(BUILD) --constraint requirements.lock -o requirements-build.lock
 
 settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md
 	$(BIN)/python -m openride_analytics.settings README.md
