@@ -11,7 +11,7 @@
     loop      measures how long whoever is ready to run in the event loop waits for it
 
 They share one ClickHouse pool, one PostgreSQL pool, one Redis client (the queue of exports has one of its
-own, which is more patient), one set of metrics and one clock. None waits for
+own, which is more patient), one set of metrics, one way out for traces and one clock. None waits for
 a server that is away except by trying again: the process is alive then, and not ready.
 """
 
@@ -22,6 +22,7 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from openride_analytics.api import Api, Health, HttpServer
 from openride_analytics.clock import Clock, SystemClock, wait
@@ -58,7 +59,7 @@ from openride_analytics.supervisor import (
     Spec,
     Supervisor,
 )
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces, open_traces
 
 log = logging.getLogger("openride.app")
 
@@ -87,6 +88,7 @@ class Resources:
     reports: Reports
     links: Links
     metrics: Metrics
+    traces: Traces
     clock: Clock
 
 
@@ -157,11 +159,14 @@ def _spare_the_collector() -> None:
 
 
 async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
-    metrics = Metrics()
+    metrics, release = Metrics(), version("openride-analytics")
+    metrics.build_info.labels(release).set(1)
+    traces = open_traces(settings.otel, metrics, version=release, env=settings.app.env)
+    stack.push_async_callback(traces.close)  # last of all: whoever ends before has something to say
     clickhouse = ClickHouse(settings.clickhouse, metrics=metrics)
     await clickhouse.open()
     stack.push_async_callback(clickhouse.close)
-    postgres = Postgres(settings.postgres)
+    postgres = Postgres(settings.postgres, metrics=metrics)
     await postgres.open()
     stack.push_async_callback(postgres.close)
     cache = connect_redis(settings.redis)
@@ -189,13 +194,14 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
         reports_desk(postgres, clickhouse, settings, clock, links),
         links,
         metrics,
+        traces,
         clock,
     )
 
 
 def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Spec]) -> Supervisor:
     settings, clock, metrics = resources.settings, resources.clock, resources.metrics
-    ingestion = Ingestion(settings, resources.clickhouse, metrics, clock)
+    ingestion = Ingestion(settings, resources.clickhouse, metrics, clock, resources.traces)
     specs = [
         Spec(
             Migrations("schema", lambda: migrations.migrate(resources.clickhouse, settings)),
@@ -237,14 +243,22 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
 
 def _reports(resources: Resources) -> Runner:
     settings, metrics, clock = resources.settings, resources.metrics, resources.clock
-    return reports_runner(resources.postgres, resources.clickhouse, settings, metrics, clock, resources.links)
+    return reports_runner(
+        resources.postgres,
+        resources.clickhouse,
+        settings,
+        metrics,
+        clock,
+        resources.links,
+        traces=resources.traces,
+    )
 
 
 def _exports(resources: Resources) -> list[Spec]:
     jobs, files, settings = resources.jobs, resources.files, resources.settings
     metrics, clock = resources.metrics, resources.clock
     workers = [
-        Worker(number, jobs, files, settings, metrics, clock)
+        Worker(number, jobs, files, settings, metrics, clock, traces=resources.traces)
         for number in range(1, settings.exports.workers + 1)
     ]
     cleaner = Cleaner(jobs, files, settings.exports.temp_dir, metrics, clock)

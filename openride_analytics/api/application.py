@@ -50,6 +50,7 @@ def enveloped(application: Litestar, api: Api) -> ASGIApp:
     return Envelope(
         application,
         metrics=api.resources.metrics,
+        traces=api.resources.traces,
         clock=api.resources.clock,
         cors=cors(api.resources.settings.api),
     )

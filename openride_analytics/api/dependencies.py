@@ -12,7 +12,7 @@ from openride_analytics.store.clickhouse import Budget, ClickHouse
 from openride_analytics.store.limits import RateLimits
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Pings
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces
 
 if TYPE_CHECKING:
     from openride_analytics.api.health import Health
@@ -47,6 +47,9 @@ class Resources(Protocol):
 
     @property
     def metrics(self) -> Metrics: ...
+
+    @property
+    def traces(self) -> Traces: ...
 
     @property
     def clock(self) -> Clock: ...

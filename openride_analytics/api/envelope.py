@@ -7,6 +7,8 @@ and answered like everything else.
 import logging
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from http import HTTPStatus
 from typing import Final, cast
 from uuid import uuid4
 
@@ -18,15 +20,17 @@ from litestar.types.asgi_types import HTTPResponseStartEvent
 
 from openride_analytics.api import cors as origins
 from openride_analytics.api.caller import answered_while_listening
-from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem
+from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem, route_of
 from openride_analytics.clock import Clock
-from openride_analytics.telemetry import Metrics
-from openride_analytics.telemetry.metrics import METHODS, UNMATCHED
+from openride_analytics.telemetry import Metrics, Traces, spans
+from openride_analytics.telemetry.metrics import METHODS
 
 log = logging.getLogger("openride.api")
 
 MAX_BODY_BYTES: Final = 1 << 20
 
+# Asked every few seconds by machines, and about themselves only.
+_UNTRACED: Final = frozenset({"/metrics", "/health", "/health/live", "/health/ready"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -42,9 +46,16 @@ class Envelope:
     """An ASGI application around another."""
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, clock: Clock, cors: CORSConfig | None = None
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        clock: Clock,
+        traces: Traces | None = None,
+        cors: CORSConfig | None = None,
     ) -> None:
         self._app = app
+        self._traces = traces or Traces()
         self._cors = cors
         self._metrics = metrics
         self._clock = clock
@@ -60,15 +71,28 @@ class Envelope:
         inner = cast("HTTPScope", {**scope, "method": "GET" if asked == "HEAD" else asked, "state": state})
         reply = _Reply(send, request_id, [*origins.readable_by(self._cors, scope["headers"])])
         begun = self._clock.monotonic()
+        with self._traced(scope["path"], scope["headers"]) as span:
+            try:
+                await self._handle(inner, receive, reply, request_id)
+            finally:
+                self._account(asked, inner, reply.status, self._clock.monotonic() - begun, request_id, span)
+
+    def _traced(
+        self, path: str, headers: Iterable[tuple[bytes, bytes]]
+    ) -> AbstractContextManager[spans.Span]:
+        if path in _UNTRACED:
+            return nullcontext(spans.INVALID_SPAN)
+        given = next((value for name, value in headers if name == b"traceparent"), b"")
+        return self._traces.root("HTTP", spans.SpanKind.SERVER, traceparent=given)
+
+    async def _handle(self, scope: HTTPScope, receive: Receive, reply: "_Reply", request_id: str) -> None:
         try:
-            await self._answer(inner, receive, reply)
+            await self._answer(scope, receive, reply)
         except Exception:
             # The application answers its own errors; this is one that it could not even do that with.
             log.exception("request failed beyond its error handler", extra={"request_id": request_id})
             if not reply.status:
                 await reply.problem(problem(500, "internal"))
-        finally:
-            self._account(asked, inner, reply.status, self._clock.monotonic() - begun, request_id)
 
     async def _answer(self, scope: HTTPScope, receive: Receive, reply: "_Reply") -> None:
         if _is_encoded(scope["headers"]):  # a few kilobytes may be gigabytes
@@ -94,24 +118,34 @@ class Envelope:
         else:
             await reply.empty(origins.allowed(config))
 
-    def _account(self, method: str, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+    def _account(
+        self, method: str, scope: Scope, status: int, seconds: float, request_id: str, span: spans.Span
+    ) -> None:
         method = method if method in METHODS else "OTHER"
-        route = str(scope.get("path_template") or UNMATCHED)  # a path as such would be a label without end
+        route = route_of(cast("HTTPScope", scope))  # a path as such would be a label without end
         status = status or 499  # as nginx has it: ended before there was an answer
         self._metrics.http_requests_total.labels(method, route, str(status)).inc()
         self._metrics.http_request_duration_seconds.labels(method, route).observe(seconds)
+        if span.is_recording():
+            _describe(span, method, route, status)
         log.debug(
             "request",
             extra={
                 "method": method,
-                "path": scope["path"]
-                if route != UNMATCHED
-                else UNMATCHED,  # what is none of ours may be anything
+                "route": route,
                 "status": status,
                 "duration_ms": round(seconds * 1000, 1),
                 "request_id": request_id,
             },
         )
+
+
+def _describe(span: spans.Span, method: str, route: str, status: int) -> None:
+    """Only now it is known what was asked."""
+    span.update_name(f"{method} {route}")
+    span.set_attributes({spans.HTTP_METHOD: method, spans.HTTP_ROUTE: route, spans.HTTP_STATUS: status})
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        spans.failed(span, str(status))
 
 
 class _Reply:

@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from openride_analytics.errors import Invalid, Retryable, TooMuch
+from openride_analytics.telemetry.metrics import UNMATCHED
 
 log = logging.getLogger("openride.api")
 
@@ -112,7 +113,8 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
     """Answer a request that ended with `error`; what is our fault is logged here, once."""
     described, headers = describe(error)
     request_id = str(request.scope["state"].get("request_id", ""))
-    extra = {"request_id": request_id, "method": request.method, "path": request.scope["path"]}
+    # By its template: a path may hold ids, or be a signed link.
+    extra = {"request_id": request_id, "method": request.method, "route": route_of(request.scope)}
     if described.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request failed", extra=extra, exc_info=error)
     elif described.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
@@ -124,6 +126,11 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
         media_type=MEDIA_TYPE,
         headers=dict(headers),
     )
+
+
+def route_of(scope: Mapping[str, Any]) -> str:
+    """The template of the route that a request has met."""
+    return str(scope.get("path_template") or UNMATCHED)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

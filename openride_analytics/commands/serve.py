@@ -5,6 +5,7 @@ A server that is away is waited for. A second signal ends the process at once.
 
 import argparse
 import asyncio
+import sys
 
 from openride_analytics import app
 from openride_analytics.settings import Settings
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """0 after a signal, 1 if a part of the service cannot be kept alive."""
-    configure_logging(settings.app.log_level, settings.app.name, json=settings.app.env == "production")
+    people = sys.stdout.isatty() or settings.app.env in ("development", "test")
+    configure_logging(settings.app.log_level, settings.app.name, json=not people, stream=sys.stdout)
     return asyncio.run(app.serve(settings, args.roles))
 
 

@@ -7,12 +7,15 @@ import argparse
 import asyncio
 import sys
 from datetime import datetime
+from importlib.metadata import version
+
+import msgspec
 
 from openride_analytics.commands.arguments import ensure_topics, nonnegative, positive
 from openride_analytics.settings import Settings
 from openride_analytics.signals import until_signal
 from openride_analytics.simulate.simulation import Options, Simulation
-from openride_analytics.telemetry import configure_logging
+from openride_analytics.telemetry import Metrics, configure_logging, open_traces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +58,14 @@ async def _run(args: argparse.Namespace, settings: Settings) -> int:
         count=args.count,
         duration=args.duration,
     )
-    simulation = Simulation(options, settings.kafka)
+    otel = msgspec.structs.replace(settings.otel, service_name=f"{settings.otel.service_name}-simulate")
+    traces = open_traces(otel, Metrics(), version=version("openride-analytics"), env=settings.app.env)
+    simulation = Simulation(options, settings.kafka, traces=traces)
     await ensure_topics(settings)
     try:
         await until_signal(simulation.run())
     finally:
+        await traces.close()
         sys.stderr.write(f"simulate: {simulation.sent:,} events sent\n")
     return 0
 

@@ -14,6 +14,7 @@ from openride_analytics.exports.files import FileStore, Opened
 from openride_analytics.exports.orders import Order, understand
 from openride_analytics.schema.exports import ExportList, ExportRequest, ExportStatus, Format, Status
 from openride_analytics.store.jobs import Job, Jobs, owner_of
+from openride_analytics.telemetry.spans import traceparent
 
 _OVER: Final = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -76,6 +77,7 @@ class Desk:
             most_of_one=limits.max_per_user,
             most=limits.max_waiting,
             once=None if key is None else (key, _fingerprint(asked)),
+            trace=traceparent(),
         )
         if made.outcome in ("crowded", "full"):
             own = made.outcome == "crowded"

@@ -20,7 +20,7 @@ from openride_analytics.exports.writing import Server, Task
 from openride_analytics.schema.exports import Status
 from openride_analytics.store.jobs import Claim, Jobs
 from openride_analytics.supervisor import Child
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces, spans
 
 log = logging.getLogger("openride.exports")
 
@@ -45,6 +45,7 @@ class Worker:
         clock: Clock,
         *,
         look_seconds: float = LOOK_SECONDS,
+        traces: Traces | None = None,
     ) -> None:
         """`look_seconds`: how often the queue is looked at while nothing waits."""
         self.name = f"export-{number}"
@@ -54,6 +55,7 @@ class Worker:
         self._metrics = metrics
         self._clock = clock
         self._look_seconds = look_seconds
+        self._traces = traces or Traces()
 
     @property
     def _scratch(self) -> Path:
@@ -88,17 +90,31 @@ class Worker:
                 claim, Status.FAILED, {"error": "it was asked of another version of this service"}
             )
             return
-        try:
-            async with attempt(self._scratch, claim.job.id, claim.generation) as trying:
-                outcome = await self._try(claim, order, trying, stopping)
-        except Retryable as error:
-            await self._end(claim, Status.FAILED, {"error": f"{error.dependency} cannot be used now"})
-            outcome = Status.FAILED
-        log.info("export", extra={"export_id": claim.job.id, "outcome": str(outcome)})
-        self._metrics.exports_total.labels(order.format, str(outcome)).inc()
+        about = {spans.DATASET: str(order.dataset), spans.FORMAT: str(order.format)}
+        with (
+            self._traces.root(
+                spans.EXPORT, spans.SpanKind.CONSUMER, about, traceparent=claim.job.trace
+            ) as span,
+            self._metrics.exports_running.track_inprogress(),
+        ):
+            outcome, rows = await self._attempt(claim, order, stopping)
+            span.set_attributes({spans.OUTCOME: outcome, spans.ROWS: rows})
+            if outcome in (Status.FAILED, "died"):
+                spans.failed(span, outcome)
+            log.info("export", extra={"export_id": claim.job.id, "outcome": outcome})
+        self._metrics.exports_total.labels(order.format, outcome).inc()
         self._metrics.export_seconds.labels(order.format).observe(self._clock.monotonic() - begun)
         if outcome == Status.COMPLETED:
-            self._metrics.export_rows_total.labels(order.format).inc(trying.told.rows)
+            self._metrics.export_rows_total.labels(order.format).inc(rows)
+
+    async def _attempt(self, claim: Claim, order: Order, stopping: asyncio.Event) -> tuple[str, int]:
+        """How it went, and how many rows were written."""
+        try:
+            async with attempt(self._scratch, claim.job.id, claim.generation) as trying:
+                return str(await self._try(claim, order, trying, stopping)), trying.told.rows
+        except Retryable as error:
+            await self._end(claim, Status.FAILED, {"error": f"{error.dependency} cannot be used now"})
+            return str(Status.FAILED), 0
 
     async def _try(self, claim: Claim, order: Order, trying: Attempt, stopping: asyncio.Event) -> str:
         """How it went: completed, failed, cancelled (or taken over), died, or handed_back."""
@@ -118,7 +134,8 @@ class Worker:
 
     async def _make(self, claim: Claim, order: Order, trying: Attempt) -> tuple[Status, Result]:
         """Have the file made and kept; its end and what is said of it. Raises Died."""
-        told = await trying.make(Task(order, Server.of(self._settings.clickhouse), str(trying.file)))
+        server = Server.of(self._settings.clickhouse)
+        told = await trying.make(Task(order, server, str(trying.file), spans.traceparent()))
         said: Result = {"rows": told.rows, **({} if told.total is None else {"total": told.total})}
         if told.end != "done":
             return Status.FAILED, said | {"error": told.problem or "an error"}

@@ -28,6 +28,7 @@ from openride_analytics.schema.exports import Format
 from openride_analytics.settings import Secret
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.raw import RawBlock
+from openride_analytics.telemetry.spans import continued
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,11 +82,13 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, frozen=True):
-    """`path`: of the file to be made, in a directory where others may be made meanwhile."""
+    """`path`: of the file to be made, in a directory where others may be made meanwhile; `trace`: a traceparent, for
+    ClickHouse's query log."""
 
     order: Order
     server: Server
     path: str
+    trace: str = ""
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -273,7 +276,8 @@ def main() -> int:
     threading.Thread(target=_end_with_input, daemon=True).start()
     progress = Progress(say)
     try:
-        warnings = asyncio.run(make(task, progress))
+        with continued(task.trace):
+            warnings = asyncio.run(make(task, progress))
     except Fatal:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it was is told

@@ -8,6 +8,7 @@ from aiokafka import ConsumerRecord
 
 from openride_analytics.ingest.dead_letters import DeadLetter
 from openride_analytics.ingest.duplicates import Folds
+from openride_analytics.ingest.followed import Followed
 from openride_analytics.store.clickhouse import Rows
 
 # Of records with what they take in memory: 30,000 of usual size, whose block is then some 15 MB.
@@ -87,6 +88,7 @@ class Batch:
     shares: tuple[Share, ...]
     rows: Rows
     tripped: Mapping[int, str] = field(default_factory=dict)
+    trace: Followed | None = None  # where the batch is traced
 
     @property
     def spans(self) -> tuple[Span, ...]:

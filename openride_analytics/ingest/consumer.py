@@ -26,7 +26,7 @@ from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.supervisor import Child, until_stopping
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces
 
 log = logging.getLogger("openride.ingest")
 
@@ -54,8 +54,16 @@ class Ingestion:
 
     name = "ingest"
 
-    def __init__(self, settings: Settings, clickhouse: ClickHouse, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clickhouse: ClickHouse,
+        metrics: Metrics,
+        clock: Clock,
+        traces: Traces | None = None,
+    ) -> None:
         self._settings = settings
+        self._traces = traces or Traces()
         self._clickhouse = clickhouse
         self._metrics = metrics
         self._clock = clock
@@ -106,6 +114,7 @@ class Ingestion:
         leaving, self._topics, self._partitions = self._topics, [], {}
         await asyncio.gather(*(topic.leave(seconds) for topic in leaving))
         self._metrics.consumer_lag_messages.clear()
+        self._metrics.consumer_lag_seconds.clear()
 
     async def _connect(
         self, stack: AsyncExitStack, stopping: asyncio.Event
@@ -158,6 +167,7 @@ class Ingestion:
             clock=self._clock,
             crash=self._crash,
             rng=random.Random(),
+            traces=self._traces,
         )
         return services, consumer
 
@@ -212,6 +222,8 @@ class Ingestion:
             if tp in ends and partition.committed is not None:
                 lag = max(0, ends[tp] - partition.committed)
                 self._metrics.consumer_lag_messages.labels(tp.topic, str(tp.partition)).set(lag)
+                seconds = partition.age.seconds(self._clock.time(), waiting=lag > 0)
+                self._metrics.consumer_lag_seconds.labels(tp.topic, str(tp.partition)).set(seconds)
         behind = [tp for tp in ends if await self._is_behind(consumer, tp, ends[tp])]
         self._watchdog.look(self._partitions.values(), behind)
 

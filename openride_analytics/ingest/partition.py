@@ -7,6 +7,7 @@ from enum import StrEnum
 from aiokafka import ConsumerRecord, TopicPartition
 
 from openride_analytics.clock import Clock
+from openride_analytics.ingest.age import Age
 from openride_analytics.ingest.batch import MAX_BATCH_BYTES, Draft
 from openride_analytics.ingest.dead_letters import Limits
 from openride_analytics.ingest.duplicates import DuplicateWindow
@@ -47,6 +48,7 @@ class Partition:
         self.window = DuplicateWindow(ingest.dedup_window)
         self.limits = Limits(ingest.dlq_max_ratio, ingest.dlq_max_run)
         self.draft: Draft | None = None
+        self.age = Age()
         self._ingest = ingest
         self._clock = clock
         self._inflight = inflight
@@ -59,6 +61,7 @@ class Partition:
     def advance(self, last: int) -> None:
         """Everything up to offset `last` is stored."""
         self.stored_to = last + 1
+        self.age.stored(last)
         self.next = max(self.next, self.stored_to)
 
     def move(self, state: State, problem: str | None = None) -> None:
@@ -97,6 +100,7 @@ class Partition:
         if self.state is State.HALTED:  # while it was being fetched
             return
         self._inflight.bytes += _size(records)
+        self.age.fetched(records)
         self._extend(records)
 
     def take(self) -> Draft:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
@@ -13,7 +13,7 @@ from openride_analytics.ingest.inflight import Inflight
 from openride_analytics.ingest.offsets import Offsets
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.settings import Settings
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,4 @@ class Services:
     clock: Clock
     crash: CrashPoints
     rng: random.Random
+    traces: Traces = field(default_factory=Traces)

@@ -1,15 +1,18 @@
 """The batches of one topic, made in advance: while one is stored, which is mostly waiting, the next is built."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
-from openride_analytics.ingest.batch import Batch, Source
+from openride_analytics.ingest.batch import Batch, Draft, Source
 from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.crash import Point
+from openride_analytics.ingest.followed import Followed
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.partition import Partition
 from openride_analytics.ingest.services import Services
+from openride_analytics.telemetry.spans import DECODE, span
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,29 @@ class Supply:
         self._building = True
         size = sum(draft.size for draft in drafts)
         self._taken += size
-        batch = await self._builder.build(
-            self._source,
-            {draft.span: draft.records for draft in drafts},
-            {number: partition.window for number, partition in self._partitions.items()},
-            {number: partition.limits for number, partition in self._partitions.items()},
-        )
+        batch = await self._build(drafts)
         self._services.crash.reach(Point.DECODED)
         self._building = False
         return _Made(batch, size)
+
+    async def _build(self, drafts: Sequence[Draft]) -> Batch:
+        traces, group = self._services.traces, self._services.settings.kafka.group_id
+        trace = Followed.begin(traces, self._source.topic, group, [draft.records for draft in drafts])
+        with nullcontext() if trace is None else trace.inside(), span(DECODE):
+            batch = await self._builder.build(
+                self._source,
+                {draft.span: draft.records for draft in drafts},
+                {number: partition.window for number, partition in self._partitions.items()},
+                {number: partition.limits for number, partition in self._partitions.items()},
+            )
+        if trace is None:
+            return batch
+        letters = {
+            (letter.record.partition, letter.record.offset): str(letter.why.reason)
+            for letter in batch.letters
+        }
+        trace.became(batch.rows.count, batch.duplicates, letters)
+        return replace(batch, trace=trace)
 
     def _release(self, size: int) -> None:
         self._taken -= size

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from openride_analytics.ingest.crash import Point
 from openride_analytics.ingest.dead_letters import DeadLetter, reasons
 from openride_analytics.ingest.decode import Decoder
 from openride_analytics.ingest.duplicates import DuplicateWindow
+from openride_analytics.ingest.followed import burying, settling
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import Intent
 from openride_analytics.ingest.offsets import Committed, PartitionLost
@@ -91,8 +93,9 @@ class Topic:
         try:
             await self._recover()
             async for batch in self._supply:
-                await self._store(batch)
-                await self._halt(batch.tripped)
+                with nullcontext() if batch.trace is None else batch.trace.to_its_end():
+                    await self._store(batch)
+                    await self._halt(batch.tripped)
             await self._commit()
         except PartitionLost:
             self._move(State.LOST)
@@ -253,7 +256,8 @@ class Topic:
             self.partitions[span.partition].advance(span.last)
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
-        await self._retry(lambda: self._services.dead_letters.send(letters, self._services.clock.time()))
+        with burying(len(letters)):
+            await self._retry(lambda: self._services.dead_letters.send(letters, self._services.clock.time()))
         self._count("dead_lettered", len(letters))
         for reason, count in reasons(letters).items():
             self._services.metrics.ingest_dead_letters_total.labels(self._source.topic, reason).inc(count)
@@ -272,7 +276,8 @@ class Topic:
         }
         if not positions:
             return
-        await self._retry(lambda: self._services.offsets.commit(positions))
+        with settling():
+            await self._retry(lambda: self._services.offsets.commit(positions))
         for tp, (offset, _) in positions.items():
             self.partitions[tp.partition].committed = offset
         if intent is None:

@@ -16,7 +16,7 @@ from openride_analytics.store.clickhouse import Budget, ClickHouse
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.report_runs import LEASE_SECONDS, Runs
 from openride_analytics.store.reports import Schedules
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces
 
 # Nobody waits for a report: its questions may take so much longer than those of callers.
 PATIENCE: Final = 6
@@ -49,6 +49,7 @@ def reports_runner(
     tick_seconds: float = TICK_SECONDS,
     made_by: Render | None = None,
     sent_by: Deliver | None = None,
+    traces: Traces | None = None,
 ) -> Runner:
     """The actor. `made_by` and `sent_by`: instead of what makes reports, and what mails them."""
     runs = Runs(postgres, lease_seconds=lease_seconds)
@@ -60,9 +61,11 @@ def reports_runner(
         links,
         made_by or partial(render, questions),
         sent_by or partial(deliver, settings.smtp),
+        metrics,
     )
     notices = Notices(runs, settings, clock, partial(tell, settings.smtp))
-    return Runner(Schedules(postgres), runs, work, notices, metrics, clock, tick_seconds=tick_seconds)
+    schedules, traces = Schedules(postgres), traces or Traces()
+    return Runner(schedules, runs, work, notices, metrics, clock, tick_seconds=tick_seconds, traces=traces)
 
 
 def _budget(settings: tree.Settings, patience: float) -> Budget:

@@ -20,7 +20,7 @@ from openride_analytics.reports.work import Work
 from openride_analytics.store.report_runs import Occurrence, Run, Runs
 from openride_analytics.store.reports import Schedules, StoredSchedule, Turn
 from openride_analytics.supervisor import Child
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces, spans
 
 log = logging.getLogger("openride.reports")
 
@@ -43,6 +43,7 @@ class Runner:
         clock: Clock,
         *,
         tick_seconds: float = TICK_SECONDS,
+        traces: Traces,
     ) -> None:
         self._schedules = schedules
         self._runs = runs
@@ -51,6 +52,7 @@ class Runner:
         self._metrics = metrics
         self._clock = clock
         self._tick_seconds = tick_seconds
+        self._traces = traces
 
     async def run(self, child: Child) -> None:
         """Until told to stop: a mail in hand is finished then, and the rest handed back. Ready once the database is."""
@@ -101,8 +103,13 @@ class Runner:
             self._metrics.report_lateness_seconds.observe(
                 max(0.0, self._clock.time() - run.due_at.timestamp())
             )
-        outcome = await self._work.perform(run, stopping)
-        log.info("report", extra={"execution_id": str(run.id), "outcome": outcome})
+        about = {spans.REPORT_TYPE: run.report_type, spans.TRIGGER: run.trigger}
+        with self._traces.root(spans.REPORT, spans.SpanKind.INTERNAL, about) as span:
+            outcome = await self._work.perform(run, stopping)
+            span.set_attribute(spans.OUTCOME, outcome)
+            if outcome in ("failed", "lost"):
+                spans.failed(span, outcome)
+            log.info("report", extra={"execution_id": str(run.id), "outcome": outcome})
         self._metrics.report_runs_total.labels(run.report_type, outcome).inc()
         self._metrics.report_run_seconds.labels(run.report_type).observe(self._clock.monotonic() - begun)
         return outcome

@@ -20,6 +20,7 @@ from openride_analytics.reports.links import Links
 from openride_analytics.schema.reports import RunStatus
 from openride_analytics.stats.periods import Period, zone
 from openride_analytics.store.report_runs import KeptFile, Row, Run, Runs
+from openride_analytics.telemetry import Metrics, spans
 
 log = logging.getLogger("openride.reports")
 
@@ -72,6 +73,7 @@ class Work:
     links: Links
     render: Render
     deliver: Deliver
+    metrics: Metrics
 
     async def perform(self, run: Run, stopping: asyncio.Event) -> str:
         """How it went: completed, partial, failed, retried, handed_back or lost."""
@@ -144,7 +146,8 @@ class Work:
         )
         most = self.settings.smtp.max_attachment_mb << 20 if run.attach else 0
         link = self.links.file(run.id, now)
-        rendered = await self.render(edition, unsubscribe=UNSUBSCRIBE, link=link, most=most)
+        with spans.span(spans.RENDER):
+            rendered = await self.render(edition, unsubscribe=UNSUBSCRIBE, link=link, most=most)
         if rendered.attachment is not None and not rendered.attached:
             file = rendered.attachment
             expires = now + timedelta(days=self.settings.smtp.report_files_retention_days)
@@ -168,7 +171,12 @@ class Work:
                 raise Lost
             await self._told(self.runs.leave_out, run)
             return True  # they have left the list meanwhile
-        found = await self._send(run, rendered, address)
+        with spans.span(spans.MAIL, spans.SpanKind.CLIENT) as mailed:
+            found = await self._send(run, rendered, address)
+            mailed.set_attribute(spans.OUTCOME, str(found.status))
+            if found.status is not Status.SENT:
+                spans.failed(mailed, str(found.status))
+        self.metrics.report_mails_total.labels(str(found.status)).inc()
         status = "pending" if found.status is Status.RETRY else str(found.status)
         await self._told(self.runs.sent, run, address, status, found.reason)
         return not (found.general and found.status is Status.RETRY)

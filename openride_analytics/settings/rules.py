@@ -31,6 +31,7 @@ def violations(values: Values) -> Iterator[Invalid]:
         _crash_point,
         _access_control,
         _file_store,
+        _traces,
     ):
         yield from rule(values)
 
@@ -123,6 +124,17 @@ def _file_store(values: Values) -> Iterator[Invalid]:
     for name, other in (names[2:], names[:1:-1]):
         if values.get(name) is None and name in values and values.get(other) is not None:
             yield Invalid(name, f"it is missing, and {other} is set", "both, or neither")
+
+
+def _traces(values: Values) -> Iterator[Invalid]:
+    endpoint = values.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    for name in ("OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_HEADERS"):
+        if values.get(name) is not None and "OTEL_EXPORTER_OTLP_ENDPOINT" in values and endpoint is None:
+            yield Invalid(name, "it has no effect without OTEL_EXPORTER_OTLP_ENDPOINT", "both, or neither")
+    if values.get("OTEL_EXPORTER_OTLP_CERTIFICATE") is not None and str(endpoint).startswith("http:"):
+        yield Invalid(
+            "OTEL_EXPORTER_OTLP_CERTIFICATE", "it has no effect with an endpoint of http", "https with it"
+        )
 
 
 def _crash_point(values: Values) -> Iterator[Invalid]:

@@ -161,7 +161,9 @@ class Auth(msgspec.Struct, frozen=True):
 class Otel(msgspec.Struct, frozen=True):
     disabled: bool
     service_name: str
-    exporter_endpoint: str | None
+    exporter_endpoint: str | None  # None: nothing is traced
+    exporter_protocol: str  # http/protobuf | grpc
+    exporter_certificate: str | None
     exporter_headers: Secret | None
     resource_attributes: str | None
     traces_sampler: str

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from openride_analytics.errors import Retryable
 from openride_analytics.kafka import client_options
 from openride_analytics.settings import Kafka
 from openride_analytics.simulate.lag import Backlog, LagGate, Partition
+from openride_analytics.telemetry import Traces, spans
+from openride_analytics.telemetry.spans import Span
 
 BATCH_BYTES = 64 * 1024
 OUTAGE_MS = 60_000  # how long a batch may wait for a broker that is away
@@ -34,15 +36,21 @@ class _Open:
     builder: Any
     messages: int = 0
     size: int = 0
+    traced: list[Span] = field(default_factory=list)
 
 
 class EventProducer:
     """Use `open_producer`. `sent` counts the messages that Kafka has acknowledged."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, topics: Mapping[str, tuple[str, int]], gate: LagGate | None
+        self,
+        producer: AIOKafkaProducer,
+        topics: Mapping[str, tuple[str, int]],
+        gate: LagGate | None,
+        traces: Traces,
     ) -> None:
         self._producer = producer
+        self._traces = traces
         self._topics = topics  # kind -> topic and its number of partitions
         self._gate = gate
         self._largest = gate.largest_batch if gate else 1_000_000
@@ -59,15 +67,17 @@ class EventProducer:
         topic, partitions = self._topics[kind]
         number = random.randrange(partitions) if key is None else (_hash(key) & 0x7FFFFFFF) % partitions
         partition = (topic, number)
+        traced = self._traced(topic) if self._traces.chance() else None
+        message: dict[str, Any] = {"timestamp": None, "key": key, "value": value, "headers": _headers(traced)}
         batch = self._open.get(partition)
-        if batch is not None and batch.builder.append(timestamp=None, key=key, value=value) is None:
+        if batch is not None and batch.builder.append(**message) is None:
             await self._submit(partition)
             batch = None
         if batch is None:
             batch = self._open[partition] = _Open(self._producer.create_batch())
-            batch.builder.append(
-                timestamp=None, key=key, value=value
-            )  # the first is taken, whatever its size
+            batch.builder.append(**message)  # the first is taken, whatever its size
+        if traced is not None:
+            batch.traced.append(traced)
         batch.messages += 1
         batch.size += len(value)
         if batch.messages >= self._largest:
@@ -96,22 +106,35 @@ class EventProducer:
         except (KafkaError, OSError) as error:
             raise _unsent(error) from error
         self._in_flight.add(future)
-        future.add_done_callback(partial(self._acknowledged, partition, batch.messages))
+        future.add_done_callback(partial(self._acknowledged, partition, batch))
 
-    def _acknowledged(self, partition: Partition, messages: int, future: "asyncio.Future[Any]") -> None:
+    def _traced(self, topic: str) -> Span:
+        about = {spans.SYSTEM: "kafka", spans.TOPIC: topic, spans.OPERATION: spans.SEND}
+        about |= {spans.OPERATION_TYPE: "send"}
+        return self._traces.begin(f"{spans.SEND} {topic}", spans.SpanKind.PRODUCER, about)
+
+    def _acknowledged(self, partition: Partition, batch: _Open, future: "asyncio.Future[Any]") -> None:
         self._in_flight.discard(future)
+        for begun in batch.traced:
+            begun.end()
         if future.cancelled():
             return
         if (error := future.exception()) is not None:
             self._failure = self._failure or error
             return
-        self.sent += messages
+        self.sent += batch.messages
         if self._gate is not None:
-            self._gate.sent(partition, future.result().offset + messages)
+            self._gate.sent(partition, future.result().offset + batch.messages)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise _unsent(self._failure) from self._failure
+
+
+def _headers(traced: Span | None) -> list[tuple[str, bytes]]:
+    if traced is None:
+        return []
+    return [(spans.HEADER, spans.traceparent(traced).encode())]
 
 
 def _unsent(error: BaseException) -> Retryable:
@@ -120,9 +143,10 @@ def _unsent(error: BaseException) -> Retryable:
 
 @contextlib.asynccontextmanager
 async def open_producer(
-    kafka: Kafka, *, say: Callable[[str], None], clock: Clock | None = None
+    kafka: Kafka, *, say: Callable[[str], None], clock: Clock | None = None, traces: Traces | None = None
 ) -> AsyncIterator[EventProducer]:
-    """A producer for the six topics, which must exist. It follows the group's lag when KAFKA_MAX_LAG says so.
+    """A producer for the six topics, which must exist. It follows the group's lag when KAFKA_MAX_LAG says so, and of
+    the messages that `traces` keeps begins a trace, which their header `traceparent` carries on.
 
     `say` is given what a user should know while it waits. Raises Retryable when Kafka or a topic is missing.
     """
@@ -142,7 +166,7 @@ async def open_producer(
                 gate = await _open_gate(kafka, topics, stack, clock=clock or SystemClock(), say=say)
         except (KafkaError, OSError) as error:
             raise Retryable("kafka", f"{kafka.bootstrap_servers}: {type(error).__name__} {error}") from error
-        yield EventProducer(producer, topics, gate)
+        yield EventProducer(producer, topics, gate, traces or Traces())
 
 
 async def _count(producer: AIOKafkaProducer, topic: str) -> int:

@@ -13,6 +13,7 @@ from openride_analytics.simulate.producer import EventProducer, open_producer
 from openride_analytics.simulate.progress import Progress
 from openride_analytics.simulate.rides import Rides
 from openride_analytics.simulate.told import LOCAL, Told
+from openride_analytics.telemetry import Traces
 
 EVERY = 500  # events between two looks at the progress; also how long a quiet topic's batch may wait
 
@@ -39,9 +40,16 @@ class Simulation:
     """One run. `sent` (acknowledged by Kafka) also holds after a failure or a cancellation."""
 
     def __init__(
-        self, options: Options, kafka: Kafka, *, stream: TextIO = sys.stderr, clock: Clock | None = None
+        self,
+        options: Options,
+        kafka: Kafka,
+        *,
+        stream: TextIO = sys.stderr,
+        clock: Clock | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._options = options
+        self._traces = traces
         self._kafka = kafka
         self._stream = stream
         self._clock = clock or SystemClock()
@@ -60,7 +68,9 @@ class Simulation:
         with Progress(self._stream, "simulate", total=options.count, unit=" events") as progress:
             producer: EventProducer | None = None
             try:
-                async with open_producer(self._kafka, say=progress.say, clock=self._clock) as producer:
+                async with open_producer(
+                    self._kafka, say=progress.say, clock=self._clock, traces=self._traces
+                ) as producer:
                     with suppress(_Enough):
                         await self._history(rides, now, producer, progress)
                         await self._live(rides, self._now(), producer, progress)

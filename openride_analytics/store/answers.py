@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import Client
 from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry.spans import CACHE, CACHE_HIT, span
 
 # Of whoever computes an answer: if it dies, another one begins after that long.
 CLAIM_MS: Final = 3_000
@@ -74,21 +75,27 @@ class Answers:
         `question` names everything that decides the answer. Raises what `make` raises. When nobody waits for it any
         more, `make` is cancelled.
         """
-        key = key_of(question)
+        with span(CACHE) as found:
+            answer, hit = await self._get(key_of(question), seconds, make)
+            found.set_attribute(CACHE_HIT, hit)
+        self.metrics.cache_requests_total.labels("hit" if hit else "miss").inc()
+        return answer, hit
+
+    async def _get(
+        self, key: str, seconds: int, make: Callable[[], Awaitable[Answer]]
+    ) -> tuple[Answer, bool]:
         flight = self._flights.get(key)
         if flight is None or flight.task.done():
             flight = self._flights[key] = _Flight(asyncio.create_task(self._fly(key, seconds, make)))
         flight.waiting += 1
         try:
-            answer, hit = await asyncio.shield(flight.task)
+            return await asyncio.shield(flight.task)
         finally:
             flight.waiting -= 1
             if not flight.waiting:
                 if self._flights.get(key) is flight:  # who comes now must not join what ends
                     del self._flights[key]
                 flight.task.cancel()
-        self.metrics.cache_requests_total.labels("hit" if hit else "miss").inc()
-        return answer, hit
 
     async def _fly(
         self, key: str, seconds: int, make: Callable[[], Awaitable[Answer]]

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from openride_analytics import settings as tree
 from openride_analytics.errors import Ambiguous, Fatal, Retryable, TooMuch
@@ -29,9 +29,7 @@ from openride_analytics.store.pool import Pool
 from openride_analytics.store.raw import RawBlock
 from openride_analytics.store.rows import Rows
 from openride_analytics.store.wire import Settings, Wire
-
-if TYPE_CHECKING:
-    from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, spans
 
 __all__ = ["Block", "Budget", "ClickHouse", "DataRefused", "Rows", "SchemaDrift", "ServerFailure"]
 
@@ -71,12 +69,14 @@ class _Unfinished(Retryable):
 class ClickHouse:
     """The service's one way to ClickHouse; shared by everything that uses it."""
 
-    def __init__(self, settings: tree.ClickHouse, *, metrics: "Metrics | None" = None) -> None:
+    def __init__(self, settings: tree.ClickHouse, *, metrics: Metrics | None = None) -> None:
         self._settings = settings
         self._metrics = metrics
         self._budget: Budget | None = None
         self._tls: ssl.SSLContext | None = None
         self._pool = Pool(self._connect, size=settings.pool_size, connect_timeout=CONNECT_SECONDS)
+        if metrics is not None:
+            metrics.watch_pool("clickhouse", settings.pool_size, self._pool)
         # asynch logs each query at DEBUG, values and all, and what a server says at INFO.
         logging.getLogger("asynch").setLevel(logging.ERROR)
 
@@ -115,7 +115,7 @@ class ClickHouse:
         name: str = "",
         identifiers: Collection[str] = (),
     ) -> Block:
-        """The whole result of a read. `name`, of a closed set, goes to the query log and the metrics.
+        """The whole result of a read. `name`, of a closed set, goes to the metrics and, with the trace, the query log.
 
         `identifiers`: the names that `{x:Identifier}` may take. Raises Retryable; TypeError, ValueError for
         values that do not fit their placeholders; Fatal if placeholders and values do not match.
@@ -143,7 +143,7 @@ class ClickHouse:
         budget = self._budget
         timeout = timeout if budget is None else budget.seconds + LATE_SECONDS
         settings: Settings = {
-            "log_comment": name,
+            "log_comment": spans.comment(name),
             "max_execution_time": math.ceil(timeout),
             **_READ_ONLY,
             **({} if budget is None else budget.settings()),
@@ -240,7 +240,7 @@ class ClickHouse:
         limits: Settings,
     ) -> tuple[tuple[str, ...], tuple[str, ...], list[list[Any]]]:
         settings: dict[str, str | int] = {
-            "log_comment": name,
+            "log_comment": spans.comment(name),
             "max_execution_time": math.ceil(timeout),
             **limits,
         }
@@ -268,12 +268,15 @@ class ClickHouse:
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
-        begun = time.monotonic()
+        begun, name = time.monotonic(), name or "other"
+        about = {spans.DB_SYSTEM: "clickhouse", spans.DB_STATEMENT: name}
         try:
-            yield
+            # Not the current one: a stream is taken by whoever asks, between whatever else it does.
+            with spans.span(f"{spans.CLICKHOUSE} {name}", spans.SpanKind.CLIENT, about, current=False):
+                yield
         finally:
             if self._metrics is not None:
-                seconds = self._metrics.clickhouse_query_seconds.labels(query=name or "other")
+                seconds = self._metrics.clickhouse_query_seconds.labels(query=name)
                 seconds.observe(time.monotonic() - begun)
 
 

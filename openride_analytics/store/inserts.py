@@ -9,6 +9,7 @@ from openride_analytics.errors import Fatal
 from openride_analytics.store.codes import DataRefused
 from openride_analytics.store.rows import Rows
 from openride_analytics.store.wire import Settings, Wire
+from openride_analytics.telemetry.spans import comment
 
 # One block in is one block through the whole chain of views, whatever the server's own defaults: a token
 # that meets another split of the same rows would store some of them twice, or not at all.
@@ -46,7 +47,7 @@ def insert_settings(wire: Wire, table: str, token: str | None, timeout: float) -
     """With which settings a block is inserted."""
     settings: dict[str, str | int] = {
         **ONE_BLOCK,
-        "log_comment": f"insert {table}",
+        "log_comment": comment(f"insert {table}"),
         "max_execution_time": math.ceil(timeout),
     }
     if wire.server_version >= (26, 2):

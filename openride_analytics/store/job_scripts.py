@@ -15,7 +15,7 @@ local exactly = time[1] * 1000000 + time[2]
 """
 
 # KEYS: job, queue, owner's, active, idempotency. ARGV: id, owner, order, kind, most of an owner, most in all,
-# fingerprint of the request, how long that is remembered; '' if the caller gave no key.
+# fingerprint of the request, how long that is remembered ('' if the caller gave no key), traceparent.
 CREATE: Final = (
     _NOW
     + """
@@ -31,7 +31,7 @@ for _, member in ipairs(active) do
 end
 if own >= tonumber(ARGV[5]) then return {'crowded', ''} end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'owner', ARGV[2], 'order', ARGV[3], 'kind', ARGV[4], 'status', 'pending',
-  'created', now, 'since', exactly, 'updated', now, 'rows', 0, 'deaths', 0, 'generation', 0)
+  'created', now, 'since', exactly, 'updated', now, 'rows', 0, 'deaths', 0, 'generation', 0, 'trace', ARGV[9])
 redis.call('ZADD', KEYS[2], exactly, ARGV[1])
 redis.call('ZADD', KEYS[3], exactly, ARGV[1])
 redis.call('ZADD', KEYS[4], now, ARGV[2] .. ':' .. ARGV[1])

@@ -30,7 +30,7 @@ _TOGETHER: Final = 50
 @dataclass(frozen=True)
 class Job:
     """One as it is now. Times in ms since 1970; `rows` of `total` are done; `result` is what its worker said at its
-    end: `file`, `size`, `warnings`, `error`."""
+    end: `file`, `size`, `warnings`, `error`; `trace`: the traceparent of the request that made it."""
 
     id: str
     owner: str
@@ -46,6 +46,7 @@ class Job:
     generation: int
     result: dict[str, str]
     remembered: str
+    trace: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,16 @@ class Jobs:
         most_of_one: int,
         most: int,
         once: tuple[str, str] | None,
+        trace: str = "",
     ) -> Created:
-        """A new job that waits; `once`: the caller's key for it, and a fingerprint of what was asked."""
+        """A new job that waits; `once`: the caller's key for it, and a fingerprint of what was asked; `trace`: a
+        traceparent, for whoever works on it."""
         id_, owner = str(uuid4()), owner_of(subject)
         key, print_ = once or ("", "")
         outcome, found = await self._run(
             scripts.CREATE,
             [_job(id_), _key("queue"), _owned(owner), _key("active"), _remembered(owner, key)],
-            id_, owner, order, kind, most_of_one, most, print_, self._keep,
+            id_, owner, order, kind, most_of_one, most, print_, self._keep, trace,
         )  # fmt: skip
         return Created(_text(outcome), _text(found))
 
@@ -242,6 +245,7 @@ def _decoded(fields: Iterable[Any]) -> Job | None:
                 name: _text(found[name]) for name in ("file", "size", "warnings", "error") if name in found
             },
             remembered=_text(found.get("remembered")),
+            trace=_text(found.get("trace")),
         )
     except (KeyError, ValueError):
         return None

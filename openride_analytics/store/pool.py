@@ -30,6 +30,7 @@ class Pool:
         self._idle: list[tuple[float, Wire]] = []  # the last one back is the first one out
         self._lent: set[Wire] = set()
         self._closed = False
+        self.waiting = 0  # for a place; who has one may still be connecting
 
     @property
     def idle(self) -> int:
@@ -44,7 +45,7 @@ class Pool:
     @asynccontextmanager
     async def connection(self, lane: Lane) -> AsyncIterator[Wire]:
         """A connection for the length of the block. Raises Retryable; waits as long as the caller allows."""
-        async with self._lanes[lane], self._places:
+        async with self._place(lane):
             if self._closed:
                 raise Retryable("clickhouse", "the connection pool is closed")
             wire = self._take() or await self._open()
@@ -66,6 +67,18 @@ class Pool:
         self._idle.clear()
         for _ in range(3):  # a transport closes its socket one step of the loop after it was aborted
             await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def _place(self, lane: Lane) -> AsyncIterator[None]:
+        self.waiting += 1
+        entered = False
+        try:
+            async with self._lanes[lane], self._places:
+                self.waiting -= 1
+                entered = True
+                yield
+        finally:
+            self.waiting -= not entered
 
     def _take(self) -> Wire | None:
         while self._idle:

@@ -10,6 +10,7 @@ import asyncpg
 
 from openride_analytics import settings as tree
 from openride_analytics.errors import Ambiguous, Retryable
+from openride_analytics.telemetry import Metrics
 
 CONNECT_SECONDS: Final = 3.0
 _CLOSE_SECONDS: Final = 2.0
@@ -23,9 +24,18 @@ _PASSING_CLASSES: Final = ("08", "40", "53", "55", "57", "58")
 class Postgres:
     """Connections are made when they are needed: the server may be away when the service starts."""
 
-    def __init__(self, settings: tree.Postgres) -> None:
+    def __init__(self, settings: tree.Postgres, *, metrics: Metrics | None = None) -> None:
         self._url = settings.url
         self._pool: Any = None
+        self.lent = 0
+        self.waiting = 0
+        if metrics is not None and self.configured:
+            metrics.watch_pool("postgres", _MAX_CONNECTIONS, self)
+
+    @property
+    def idle(self) -> int:
+        """Connections that wait for a user."""
+        return 0 if self._pool is None else int(self._pool.get_idle_size())
 
     @property
     def configured(self) -> bool:
@@ -90,7 +100,7 @@ class Postgres:
         pool, connection = self._pool, None
         try:
             async with asyncio.timeout(timeout):
-                connection = await pool.acquire()
+                connection = await self._acquire(pool)
                 yield connection
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             if isinstance(error, asyncpg.PostgresError) and not _passing(error):
@@ -99,7 +109,17 @@ class Postgres:
             raise kind("postgres", _describe(error, timeout)) from None
         finally:
             if connection is not None:
+                self.lent -= 1
                 await _give_back(pool, connection)
+
+    async def _acquire(self, pool: Any) -> Any:
+        self.waiting += 1
+        try:
+            found = await pool.acquire()
+        finally:
+            self.waiting -= 1
+        self.lent += 1
+        return found
 
 
 async def _give_back(pool: Any, connection: Any) -> None:

@@ -11,6 +11,7 @@ from openride_analytics.clock import Clock
 from openride_analytics.errors import Fatal
 from openride_analytics.supervisor.actor import ChildStatus, Restart, Spec, State
 from openride_analytics.supervisor.restarts import Backoff, Escalated, Limit, Window
+from openride_analytics.telemetry.blame import message
 
 log = logging.getLogger("openride.supervisor")
 
@@ -260,5 +261,5 @@ def _being_cancelled() -> bool:
 
 def describe(error: BaseException) -> str:
     """One line, bounded: `Type: message`."""
-    text = " ".join(str(error).split())
+    text = " ".join(message(error).split())
     return f"{type(error).__name__}: {text}"[:MAX_ERROR_LENGTH].removesuffix(": ")

@@ -1,9 +1,11 @@
-"""Logs: one JSON object a line for machines, one readable line for a terminal; both to stderr.
+"""Logs: one JSON object a line for machines, one readable line for people.
 
     logging.getLogger("openride.ingest").info("batch stored", extra={"topic": topic, "events": 500})
 
 Messages are constant texts; what varies goes into `extra`. Values are written by `str()` unless they are plain
-JSON, so that a `settings.Secret` shows as `***` wherever it stands.
+JSON, so that a `settings.Secret` shows as `***` wherever it stands. An error is its class, its message (see `blame`)
+and the line where it came from: no stack trace, which may quote rows, SQL and secrets. What happens within a trace
+carries its ids.
 """
 
 import json as jsonlib
@@ -11,12 +13,12 @@ import logging
 import math
 import sys
 import time
-import traceback
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import TextIO
 
-from openride_analytics.errors import OpenRideError
+from openride_analytics.telemetry import spans
+from openride_analytics.telemetry.blame import blame
 
 OURS = "openride"
 MAX_DEPTH = 6
@@ -29,6 +31,8 @@ STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO | None = None) -> None:
     """Send every log record from `level` (DEBUG ... CRITICAL, any case) on to `stream` (stderr), in one format.
 
+    A service logs to stdout; a command whose output is its result must not.
+
     Libraries are heard from WARNING on, or from INFO on if `level` is DEBUG: at DEBUG some print message bodies.
     Replaces what was configured before. Raises ValueError for an unknown level.
     """
@@ -37,7 +41,7 @@ def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO |
         raise ValueError(f"unknown log level {level!r}")
     verbose = ours <= logging.DEBUG
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter(app_name, verbose=verbose) if json else TextFormatter())
+    handler.setFormatter(JsonFormatter(app_name) if json else TextFormatter())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -69,16 +73,11 @@ class Seldom(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """ts (RFC 3339, UTC, ms), level, logger, app, msg, the extra fields, exception {type, message}.
+    """ts (RFC 3339, UTC, ms), level, logger, app, msg, the extra fields, trace_id, span_id, exception (`blame`)."""
 
-    An exception's stack trace is left out from WARNING on, where an operator reads and a log store keeps, unless
-    `verbose`, and with it the error's causes: a driver's text may quote rows or SQL.
-    """
-
-    def __init__(self, app_name: str, *, verbose: bool) -> None:
+    def __init__(self, app_name: str) -> None:
         super().__init__()
         self._app_name = app_name
-        self._verbose = verbose
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -88,24 +87,17 @@ class JsonFormatter(logging.Formatter):
             "app": self._app_name,
             "msg": record.getMessage(),
         }
+        if (here := spans.ids()) is not None:
+            line["trace_id"], line["span_id"] = here
         for name, value in _extra(record).items():
             line[f"{name}_" if name in line or name == "exception" else name] = _plain(value)
         if record.exc_info and record.exc_info[1] is not None:
-            line["exception"] = self._exception(record.exc_info[1], record.levelno)
+            line["exception"] = blame(record.exc_info[1])
         return jsonlib.dumps(line, separators=(",", ":"), allow_nan=False)
-
-    def _exception(self, error: BaseException, level: int) -> dict[str, object]:
-        described: dict[str, object] = {"type": type(error).__name__, "message": _text(error)}
-        if self._verbose or level < logging.WARNING:
-            described["trace"] = "".join(traceback.format_exception(error))
-        return described
 
 
 class TextFormatter(logging.Formatter):
-    """`12:00:00.123 INFO    ingest  batch stored  topic=... events=500`, local time; then an error.
-
-    One of our own tree says in its message all there is to say; any other gets its trace.
-    """
+    """`12:00:00.123 INFO    ingest  batch stored  topic=... events=500`, local time; then an error, and its trace."""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
@@ -114,14 +106,14 @@ class TextFormatter(logging.Formatter):
             f"{clock}.{int(record.msecs):03d} {record.levelname:<8}{name:<11} {record.getMessage()}",
             *(f"{name}={_text(_plain(value))}" for name, value in _extra(record).items()),
         ]
+        if (error := record.exc_info[1] if record.exc_info else None) is not None:
+            said = blame(error)
+            parts.append(f"{said.pop('type')}: {said.pop('message')}")
+            parts += [f"{name}={_text(value)}" for name, value in said.items()]
+        if record.levelno >= logging.WARNING and (here := spans.ids()) is not None:
+            parts.append(f"trace_id={here[0]}")
         # One record, one line, and no commands to the terminal, whatever is in it.
-        line = "  ".join(parts).translate(CONTROLS)
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, OpenRideError):
-            line += f"  {_text(error).translate(CONTROLS)}"
-        elif error is not None:
-            line += "\n" + "".join(traceback.format_exception(error)).rstrip()
-        return line
+        return "  ".join(parts).translate(CONTROLS)
 
 
 def _timestamp(created: float) -> str:

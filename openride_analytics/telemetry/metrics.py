@@ -28,7 +28,7 @@ LATE_SECONDS = (1, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 EXPORT_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 # A turn of the loop should take a few milliseconds; what is held longer delays every answer.
-LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5)
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.03, 0.04, 0.05, 0.1, 0.25, 1, 5)
 
 # What the `method` and `route` labels may be, besides templates of ours.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -44,6 +44,17 @@ class ActorStatus(Protocol):
     def state(self) -> str: ...
     @property
     def restarts(self) -> int: ...
+
+
+class PoolStatus(Protocol):
+    """What is shown of a pool of connections: those in use, those at hand, and who waits for one."""
+
+    @property
+    def lent(self) -> int: ...
+    @property
+    def idle(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
 
 
 class Metrics:
@@ -126,11 +137,22 @@ class Metrics:
         self.consumer_lag_messages = self._gauge(
             "consumer_lag_messages", "Messages in Kafka that are not yet stored", "topic", "partition"
         )
+        self.consumer_lag_seconds = self._gauge(
+            "consumer_lag_seconds",
+            "How long the first message that is not yet stored has been in Kafka; 0: there is none",
+            "topic",
+            "partition",
+        )
 
     def _store(self) -> None:
         self.clickhouse_query_seconds = self._histogram(
             "clickhouse_query_seconds", "Reads, by the name of the statement", QUERY_SECONDS, "query"
         )
+        self.pool_connections = self._gauge(
+            "pool_connections", "Connections to a server, used or idle", "pool", "state"
+        )
+        self.pool_limit = self._gauge("pool_limit", "Connections that there may be", "pool")
+        self.pool_waiting = self._gauge("pool_waiting", "Who waits for a connection", "pool")
 
     def _exports(self) -> None:
         self.exports_total = self._counter(
@@ -143,6 +165,7 @@ class Metrics:
             "export_seconds", "From taking up an export to its end", EXPORT_SECONDS, "format"
         )
         self.export_rows_total = self._counter("export_rows_total", "Rows of completed exports", "format")
+        self.exports_running = self._gauge("exports_running", "Exports that this process is making")
         self.exports_waiting = self._gauge("exports_waiting", "Exports that wait for a worker")
         self.exports_waiting_seconds = self._gauge(
             "exports_waiting_seconds", "Since when the first of them waits; 0: none does"
@@ -161,6 +184,11 @@ class Metrics:
         self.report_run_seconds = self._histogram(
             "report_run_seconds", "Making a report and mailing it", EXPORT_SECONDS, "report_type"
         )
+        self.report_mails_total = self._counter(
+            "report_mails_total",
+            "Mails of reports, each to one recipient: sent, refused, uncertain, or to be tried again (retry)",
+            "outcome",
+        )
 
     def _process(self) -> None:
         self.actor_state = self._gauge(
@@ -172,6 +200,12 @@ class Metrics:
         self.event_loop_lag_seconds = self._histogram(
             "event_loop_lag_seconds", "How late the event loop runs what is due", LAG_SECONDS
         )
+        self.trace_spans_total = self._counter(
+            "trace_spans_total",
+            "Ended spans: sent to the collector, failed to be, or dropped because too many wait",
+            "outcome",
+        )
+        self.build_info = self._gauge("build_info", "1; what runs is in the label", "version")
         prometheus_client.ProcessCollector(registry=self.registry)
         prometheus_client.PlatformCollector(registry=self.registry)
         prometheus_client.GCCollector(registry=self.registry)
@@ -184,6 +218,13 @@ class Metrics:
         self.actor_state.labels(actor.name, before).set(0)
         self.actor_state.labels(actor.name, state).set(1)
         self.actor_restarts_total.labels(actor.name).inc(actor.restarts - restarts)
+
+    def watch_pool(self, name: str, limit: int, pool: PoolStatus) -> None:
+        """Show a pool of connections as it is whenever somebody looks."""
+        self.pool_limit.labels(name).set(limit)
+        self.pool_connections.labels(name, "used").set_function(lambda: pool.lent)
+        self.pool_connections.labels(name, "idle").set_function(lambda: pool.idle)
+        self.pool_waiting.labels(name).set_function(lambda: pool.waiting)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"openride_{name}", about, labels, registry=self.registry)

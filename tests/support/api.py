@@ -27,7 +27,7 @@ from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.probes import Keeps, Pings
 from openride_analytics.store.redis import connect
 from openride_analytics.supervisor import Backoff, ChildStatus, Limit, Spec, Supervisor
-from openride_analytics.telemetry import Metrics
+from openride_analytics.telemetry import Metrics, Traces, open_traces
 from tests.support.clickhouse import Database
 
 NOBODY = {
@@ -66,6 +66,7 @@ class ApiResources:
     reports: Reports
     links: Links
     metrics: Metrics
+    traces: Traces
     clock: SteadyClock
 
 
@@ -100,9 +101,10 @@ async def resources(
     """Clients of whatever `environ` leads to; else of servers that are away."""
     settings = tree.load(NOBODY | environ)
     metrics, clock = Metrics(), SteadyClock(now)
+    traces = open_traces(settings.otel, metrics, version="test", env="test")
     warehouse, postgres, redis = (
         clickhouse(settings.clickhouse, metrics=metrics),
-        Postgres(settings.postgres),
+        Postgres(settings.postgres, metrics=metrics),
         connect(settings.redis),
     )
     patient = connect(settings.redis, timeout=10)
@@ -130,6 +132,7 @@ async def resources(
             reports,
             links,
             metrics,
+            traces,
             clock,
         )
     finally:
@@ -137,6 +140,7 @@ async def resources(
         await postgres.close()
         await redis.aclose()
         await patient.aclose()
+        await traces.close()
 
 
 @asynccontextmanager

@@ -37,7 +37,16 @@ def environ(warehouse: tree.Settings, redis_url: str, folder: Path, **more: str)
 def workers(given: ApiResources, count: int = 1) -> list[Spec]:
     """The actors of the role."""
     found = [
-        Worker(number, given.jobs, given.files, given.settings, given.metrics, given.clock, look_seconds=0.05)
+        Worker(
+            number,
+            given.jobs,
+            given.files,
+            given.settings,
+            given.metrics,
+            given.clock,
+            look_seconds=0.05,
+            traces=given.traces,
+        )
         for number in range(count)
     ]
     cleaner = Cleaner(given.jobs, given.files, given.settings.exports.temp_dir, given.metrics, given.clock)

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from openride_analytics.settings import Secret
-from openride_analytics.telemetry import configure_logging
+from openride_analytics.telemetry import configure_logging, spans
 from openride_analytics.telemetry.logs import REPEAT_SECONDS, Seldom
 
 Configure = Callable[..., io.StringIO]
 CANARY = "hunter2-canary"
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 @pytest.fixture
@@ -170,23 +171,32 @@ def test_a_secret_in_an_argument_never_shows(configure: Configure, as_json: bool
     assert CANARY not in stream.getvalue()
 
 
-@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR, logging.CRITICAL])
-def test_an_exception_is_type_and_message_without_a_trace(configure: Configure, level: int) -> None:
-    stream = configure()
+@pytest.mark.parametrize("verbosity", ["DEBUG", "INFO"])
+@pytest.mark.parametrize("level", [logging.INFO, logging.ERROR])
+def test_an_exception_is_type_message_and_place(configure: Configure, verbosity: str, level: int) -> None:
+    stream = configure(verbosity)
     log_failure(level)
-    assert only_line(stream)["exception"] == {"type": "ValueError", "message": "the problem"}
+    line = fail.__code__.co_firstlineno + 1
+    assert only_line(stream)["exception"] == {
+        "type": "ValueError",
+        "message": "the problem",
+        "at": f"{__name__}:{line}",
+    }
 
 
-def test_an_exception_has_a_trace_at_debug(configure: Configure) -> None:
-    stream = configure("DEBUG")
-    log_failure(logging.ERROR)
-    assert "in fail" in only_line(stream)["exception"]["trace"]
-
-
-def test_an_exception_below_warning_has_a_trace(configure: Configure) -> None:
+def test_a_line_within_a_trace_has_its_ids(configure: Configure) -> None:
     stream = configure()
-    log_failure(logging.INFO)
-    assert "in fail" in only_line(stream)["exception"]["trace"]
+    with spans.continued(f"00-{TRACE}-{SPAN}-00"):
+        log.error("it failed")
+    line = only_line(stream)
+    assert (line["trace_id"], line["span_id"]) == (TRACE, SPAN)
+
+
+def test_people_are_told_the_trace_of_an_error(configure: Configure) -> None:
+    stream = configure(json=False)
+    with spans.continued(f"00-{TRACE}-{SPAN}-01"):
+        log.error("it failed")
+    assert f"trace_id={TRACE}" in stream.getvalue()
 
 
 def test_people_get_one_readable_line(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,10 +211,10 @@ def test_people_get_one_readable_line(configure: Configure, monkeypatch: pytest.
     assert stream.getvalue() == "08:53:20.045 INFO    test        batch stored  events=5\n"
 
 
-def test_people_get_traces(configure: Configure) -> None:
+def test_people_are_told_of_an_error_in_the_same_line(configure: Configure) -> None:
     stream = configure(json=False)
     log_failure(logging.ERROR)
-    assert "in fail" in stream.getvalue()
+    assert re.search(r"it failed  ValueError: the problem  at=\S+:\d+\n$", stream.getvalue()) is not None
 
 
 def test_a_terminal_gets_no_control_characters(configure: Configure) -> None:
