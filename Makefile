@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CACHE := .cache
+TOOLS := $(CACHE)/deploy-tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # 3.12 and 3.11 first: for them every locked package has a wheel, a redis-server among them.
@@ -10,7 +12,8 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc clean
+.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc \
+	check-deploy check-image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -61,8 +64,14 @@ lock: $(VENV)/.stamp-dev ## resolve anew the lock files' versions (ARGS="--upgra
 	$(LOCK) pyproject.toml --constraint requirements.lock -o requirements-service.lock
 	$(LOCK) $(BUILD) --constraint requirements.lock -o requirements-build.lock
 
-settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md
-	$(BIN)/python -m openride_analytics.settings README.md
+settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md, and deploy/env.example
+	$(BIN)/python -m openride_analytics.settings README.md deploy/env.example
+
+check-deploy: $(TOOLS)/.stamp ## check deploy/ and Containerfile, each by its own checker; the first time builds them (a quarter of an hour)
+	PATH="$(abspath $(TOOLS)/bin):$$PATH" TOOLS=$(TOOLS) sh deploy/check/all.sh
+
+check-image: ## carry out Containerfile's steps in a clean root, as root, and start what comes out (three minutes)
+	python3 deploy/check/image.py $(CACHE)/image
 
 clean: ## remove the virtual environment and all caches (not .data, where `make run` keeps its data)
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -78,6 +87,11 @@ $(VENV)/.stamp-run: requirements.lock pyproject.toml $(VENV)/.stamp-venv
 	@echo "Installing the service and its embedded servers: some 330 MB, once."
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Checkers of deploy/, in versions that are pinned in deploy/check: one that is on the PATH is not built.
+$(TOOLS)/.stamp: deploy/check/tools.sh deploy/check/requirements.txt deploy/check/collector.yaml
+	sh deploy/check/tools.sh $(TOOLS)
 	@touch $@
 
 $(VENV)/.stamp-venv:

@@ -21,7 +21,8 @@ from pathlib import Path
 MOST_MEGABYTES = 300
 PROJECT = Path(__file__).resolve().parents[2]
 LIBRARIES = (
-    "ca-certificates,libssl3,libsqlite3-0,libffi8,libbz2-1.0,liblzma5,zlib1g,libreadline8,libexpat1,libuuid1,libncursesw6"
+    "ca-certificates,libssl3,libsqlite3-0,libffi8,libbz2-1.0,liblzma5,zlib1g,libreadline8,libexpat1,"
+    "libuuid1,libncursesw6"
 )
 # What an image's layers hold that a push would not: the engine's own mount points, and Debian's lists of packages.
 LEFT_OUT = ("proc", "sys", "dev", "run", "tmp", "var/cache/apt", "var/lib/apt/lists")
@@ -33,7 +34,9 @@ class Stage:
     """A root file system and what its instructions have set so far."""
 
     root: Path
-    env: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"})
+    env: dict[str, str] = field(
+        default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+    )
     workdir: str = "/"
     user: str = "0:0"
     entrypoint: list[str] = field(default_factory=list)
@@ -42,7 +45,9 @@ class Stage:
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
     """(NAME, arguments) of each, lines joined and comments left out."""
-    lines = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    lines = "\n".join(
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    )
     for line in re.sub(r"\\\n\s*", "", lines).splitlines():
         name, _, rest = line.partition(" ")
         yield name.upper(), rest.strip()
@@ -102,7 +107,9 @@ def copy(stage: Stage, stages: dict[str, Stage], words: list[str]) -> None:
     into = stage.root / (target if target.startswith("/") else f"{stage.workdir}/{target}").lstrip("/")
     for one in (source / name.lstrip("/") for name in names):
         if one.is_dir():
-            shutil.copytree(one, into, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                one, into, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             into.mkdir(parents=True, exist_ok=True)
             shutil.copy2(one, into)
@@ -121,7 +128,11 @@ def inside(stage: Stage, argv: list[str], *, network: bool = False, read_only: b
             if Path(folder).is_dir():
                 mounts += [f"mkdir -p {stage.root}{folder}", f"mount --bind {folder} {stage.root}{folder}"]
     if read_only:
-        mounts = [f"mount --bind {stage.root} {stage.root}", f"mount -o remount,bind,ro {stage.root}", *mounts]
+        mounts = [
+            f"mount --bind {stage.root} {stage.root}",
+            f"mount -o remount,bind,ro {stage.root}",
+            *mounts,
+        ]
         mounts += [f"mount -t tmpfs -o mode=1777 tmpfs {stage.root}/tmp"]
         mounts += [f"mount -t tmpfs -o mode=0700,uid=10001,gid=10001 tmpfs {stage.root}/var/lib/openride"]
     user, _, group = stage.user.partition(":")
@@ -134,7 +145,9 @@ def inside(stage: Stage, argv: list[str], *, network: bool = False, read_only: b
 def pip_settings() -> dict[str, str]:
     """What this machine's pip is configured with, as variables: the clean root has no such files."""
     told = run(sys.executable, "-m", "pip", "config", "list")
-    found = re.findall(r"^(?:global|install)\.(index-url|extra-index-url|trusted-host)='(.*)'$", told, re.MULTILINE)
+    found = re.findall(
+        r"^(?:global|install)\.(index-url|extra-index-url|trusted-host)='(.*)'$", told, re.MULTILINE
+    )
     return {f"PIP_{key.upper().replace('-', '_')}": value for key, value in found}
 
 
@@ -150,11 +163,20 @@ def make_base(base: Path) -> None:
     """Debian bookworm's least, with this machine's Python 3.12 where the image has it."""
     if shutil.which("debootstrap") is None:
         sys.exit("debootstrap is needed; on Debian and Ubuntu: apt install debootstrap")
-    sites = run("apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages").splitlines()
+    sites = run(
+        "apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"
+    ).splitlines()
     mirror = next((site.split()[0] for site in sites if site.endswith(" bookworm")), None)
     half = base.with_suffix(".part")
     shutil.rmtree(half, ignore_errors=True)
-    run("debootstrap", "--variant=minbase", f"--include={LIBRARIES}", "bookworm", str(half), *([mirror] if mirror else []))
+    run(
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={LIBRARIES}",
+        "bookworm",
+        str(half),
+        *([mirror] if mirror else []),
+    )
     python = run(find_python(), "-c", "import sys; print(sys.base_prefix)").strip()
     run("cp", "-a", f"{python}/.", str(half / "usr/local"))
     for name in ("test", "idlelib", "tkinter", "turtledemo", "ensurepip/__pycache__"):
@@ -171,7 +193,10 @@ def make_base(base: Path) -> None:
 
 def find_python() -> str:
     """A Python 3.12 of this machine that is not one of the system's packages."""
-    for place in (*Path.home().glob(".pyenv/versions/3.12*/bin/python3.12"), Path("/usr/local/bin/python3.12")):
+    for place in (
+        *Path.home().glob(".pyenv/versions/3.12*/bin/python3.12"),
+        Path("/usr/local/bin/python3.12"),
+    ):
         if place.exists():
             return str(place)
     sys.exit("a Python 3.12 of its own prefix is needed (pyenv's, or one in /usr/local)")
@@ -202,9 +227,11 @@ def serving(stage: Stage) -> str:
     """Serve without any server up, wait for the health check, ask once, stop; 0 as the exit code."""
     health = shlex.join(stage.health)
     return (
-        "export JWT_SECRET_KEY=0123456789abcdef0123456789abcdef PORT=18347 HOST=127.0.0.1 KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1\n"
+        "export JWT_SECRET_KEY=0123456789abcdef0123456789abcdef PORT=18347 HOST=127.0.0.1\n"
+        "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1\n"
         "openride-analytics serve --roles api,exports >/tmp/log 2>&1 & pid=$!\n"
-        f"n=0; until {health} 2>/dev/null; do n=$((n+1)); [ $n -lt 60 ] || {{ cat /tmp/log; exit 1; }}; sleep 0.5; done\n"
+        f"n=0; until {health} 2>/dev/null\n"
+        "do n=$((n+1)); [ $n -lt 60 ] || { cat /tmp/log; exit 1; }; sleep 0.5; done\n"
         "python -c 'import urllib.request as r; print(r.urlopen(\"http://127.0.0.1:18347/health/live\").read().decode())'\n"
         "kill -TERM $pid; wait $pid || { cat /tmp/log; exit 1; }\n"
     )
