@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CACHE := .cache
+TOOLS := $(CACHE)/deploy-tools
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # 3.12 and 3.11 first: for them every locked package has a wheel, a redis-server among them.
@@ -11,7 +13,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc metrics-doc \
-	collector clean
+	collector check-deploy check-image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | \
@@ -53,14 +55,23 @@ bench-export: $(VENV)/.stamp-dev ## measure exports of 10 million rows, and what
 
 # What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header --group pyproject.toml:build pyproject.toml
+	--no-emit-find-links --no-annotate --no-header
+BUILD = --group pyproject.toml:build
 
 lock: $(VENV)/.stamp-dev ## resolve anew the lock files' versions (ARGS="--upgrade" for the newest)
-	$(LOCK) --extra embedded $(ARGS) -o requirements.lock
-	$(LOCK) --extra dev --constraint requirements.lock $(ARGS) -o requirements-dev.lock
+	$(LOCK) $(BUILD) pyproject.toml --extra embedded $(ARGS) -o requirements.lock
+	$(LOCK) $(BUILD) pyproject.toml --extra dev --constraint requirements.lock $(ARGS) -o requirements-dev.lock
+	$(LOCK) pyproject.toml --constraint requirements.lock -o requirements-service.lock
+	$(LOCK) $(BUILD) --constraint requirements.lock -o requirements-build.lock
 
-settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md
-	$(BIN)/python -m openride_analytics.settings README.md
+settings-doc: $(VENV)/.stamp-dev ## write the table of settings into README.md, and deploy/env.example
+	$(BIN)/python -m openride_analytics.settings README.md deploy/env.example
+
+check-deploy: $(TOOLS)/.stamp ## check deploy/ and Containerfile, each by its own checker; the first time builds them (a quarter of an hour)
+	PATH="$(abspath $(TOOLS)/bin):$$PATH" TOOLS=$(TOOLS) sh deploy/check/all.sh
+
+check-image: ## carry out Containerfile's steps in a clean root, as root, and start what comes out (three minutes)
+	python3 deploy/check/image.py $(CACHE)/image
 
 metrics-doc: $(VENV)/.stamp-dev ## write the table of metrics into README.md
 	$(BIN)/python -m openride_analytics.telemetry README.md
@@ -83,6 +94,11 @@ $(VENV)/.stamp-run: requirements.lock pyproject.toml $(VENV)/.stamp-venv
 	@echo "Installing the service and its embedded servers: some 330 MB, once."
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Checkers of deploy/, in versions that are pinned in deploy/check: one that is on the PATH is not built.
+$(TOOLS)/.stamp: deploy/check/tools.sh deploy/check/requirements.txt deploy/check/collector.yaml
+	sh deploy/check/tools.sh $(TOOLS)
 	@touch $@
 
 $(VENV)/.stamp-venv:

@@ -1,6 +1,6 @@
 """Settings: environment variables and `.env`, decoded and validated once into one frozen tree."""
 
-from openride_analytics.settings.describe import describe, markdown, warnings, with_table
+from openride_analytics.settings.describe import describe, env_example, markdown, warnings, with_table
 from openride_analytics.settings.load import SettingsError, load
 from openride_analytics.settings.secret import Secret
 from openride_analytics.settings.table import variables
@@ -43,6 +43,7 @@ __all__ = [
     "Topics",
     "Variable",
     "describe",
+    "env_example",
     "load",
     "markdown",
     "variables",

@@ -67,6 +67,24 @@ def markdown() -> str:
     return "\n".join(rows) + "\n"
 
 
+def env_example() -> str:
+    """A file of environment variables: each with what it means and allows, commented out, at its default."""
+    lines = [
+        "# Every setting. What is commented out is the default; whatever is secret may come from a file: NAME_FILE.",
+        "# Written by `make settings-doc`.",
+    ]
+    for variable in VARIABLES:
+        allowed = f"Default: {variable.default.words}. " if isinstance(variable.default, Derived) else ""
+        default = variable.default if isinstance(variable.default, str) else ""
+        lines += [
+            "",
+            f"# {_meaning(variable).replace('`', '')}.",
+            f"# {allowed}Allowed: {variable.kind.allowed}.",
+        ]
+        lines.append(f"#{variable.name}={default}")
+    return "\n".join(lines) + "\n"
+
+
 def with_table(text: str) -> str:
     """A Markdown text with the table between its two markers. Raises Invalid if it has no markers."""
     before, begin, rest = text.partition(BEGIN)

@@ -9,8 +9,10 @@ import pytest
 from openride_analytics.errors import Invalid
 from openride_analytics.settings import (
     Secret,
+    Settings,
     SettingsError,
     describe,
+    env_example,
     load,
     markdown,
     variables,
@@ -19,6 +21,7 @@ from openride_analytics.settings import (
 )
 
 README = Path(__file__).parents[2] / "README.md"
+ENV_EXAMPLE = Path(__file__).parents[2] / "deploy/env.example"
 GUARDED = {"AUTH_ENABLED": "true", "JWT_SECRET_KEY": "k" * 32}
 
 
@@ -612,3 +615,21 @@ def test_table_between_markers() -> None:
 def test_readme_has_the_table_of_settings() -> None:
     text = README.read_text("utf-8")
     assert "<!-- settings -->" in text and with_table(text) == text, "run `make settings-doc`"
+
+
+def test_example_of_an_environment_is_what_the_settings_say() -> None:
+    assert ENV_EXAMPLE.read_text("utf-8") == env_example(), "run `make settings-doc`"
+
+
+def test_example_of_an_environment_sets_every_variable_to_what_it_is_anyway(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    plain = "\n".join(
+        line[1:] for line in env_example().splitlines() if line.startswith("#") and line[1:2].isupper()
+    )
+    file.write_text(plain, "utf-8")
+    assert describe_values(load({}, file)) == describe_values(load({}))
+
+
+def describe_values(settings: Settings) -> list[tuple[str, str]]:
+    """Each variable's name and value, wherever it came from."""
+    return [(name, value) for name, value, _ in describe(settings)]
