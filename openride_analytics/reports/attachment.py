@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-import polars as pl
-
 from openride_analytics.exports.columns import Column, Kind
-from openride_analytics.exports.frames import schema
 from openride_analytics.exports.names import MEDIA_TYPES
 from openride_analytics.exports.workbook.answers import Content
 from openride_analytics.exports.workbook.book import MEDIA_TYPE, workbook_of
-from openride_analytics.exports.writers import csv_header, csv_rows
 from openride_analytics.reports.edition import Attachment, Edition
 from openride_analytics.reports.thread import apart
 
@@ -104,6 +100,11 @@ def _rows(found: Content, area: str) -> Sequence[Any]:
 
 
 def _csv(area: str, rows: Sequence[Any]) -> bytes:
+    import polars as pl  # noqa: PLC0415 - not at the service's start
+
+    from openride_analytics.exports.frames import schema  # noqa: PLC0415 - likewise
+    from openride_analytics.exports.writers import csv_header, csv_rows  # noqa: PLC0415
+
     columns = _COLUMNS[area]
     data = {column.name: [_value(column, getattr(row, column.name)) for row in rows] for column in columns}
     return csv_header(columns) + csv_rows(pl.DataFrame(data, schema=schema(columns)), columns)

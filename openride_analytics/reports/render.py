@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING, Final
 
 from openride_analytics.exports.workbook.answers import AREAS, content_of
 from openride_analytics.reports.attachment import file_of
@@ -17,6 +15,9 @@ from openride_analytics.reports.words import days
 from openride_analytics.schema.queries import Granularity
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # What each report asks for. Of drivers also the trips: there is what all of them earned, and when.
 _AREAS: Final = {
@@ -79,7 +80,14 @@ def _bodies(said: View) -> tuple[str, str]:
 
 
 @cache
-def _templates() -> Environment:
+def _templates() -> "Environment":
+    from jinja2 import (  # noqa: PLC0415 - not at the service's start
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+        select_autoescape,
+    )
+
     return Environment(
         loader=PackageLoader("openride_analytics.reports"),
         autoescape=select_autoescape(enabled_extensions=("html.jinja",), default=False),

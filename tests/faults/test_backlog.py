@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(lasting(1800, least=120)),
 ]
 
-EVENTS = 2_000_000 if SCALE == 1 else 30_000
+EVENTS = 2_000_000 if SCALE == 1 else 15_000
 AWAY_SECONDS = lasting(60)
 TOPICS = 6
 MEMORY_BYTES = 500_000_000
@@ -51,7 +51,7 @@ def environ(ingestion_environ: dict[str, str], clickhouse: EmbeddedClickHouse) -
         "PORT": "0",
         "METRICS_RETENTION_DAYS": "3650",
         "LOCATION_RETENTION_DAYS": "3650",
-        "INGEST_BATCH_SIZE": "10000" if SCALE == 1 else "500",
+        "INGEST_BATCH_SIZE": "10000" if SCALE == 1 else "250",
     }
 
 

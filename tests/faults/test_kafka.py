@@ -13,7 +13,7 @@ from openride_analytics.ingest import consumer, offsets
 from openride_analytics.ingest.partition import State
 from openride_analytics.settings import load
 from tests.support.auditing import differences
-from tests.support.durations import lasting
+from tests.support.durations import SCALE, lasting
 from tests.support.eventually import eventually, poll
 from tests.support.faults import (
     Line,
@@ -105,7 +105,7 @@ async def test_a_group_that_never_committed_may_be_rebalanced(line: Line) -> Non
     """Fault 20: the client asks for an offset of a partition that comes back to us, and there is none."""
     topic = line.rig.topics.booking
     async with line.ingesting() as actor:
-        for _ in range(5):
+        for _ in range(5 if SCALE == 1 else 3):
             await until(await partition_of(actor, topic), State.RUNNING)
             await rebalance(line)
         await send_bookings(line.rig, 500)
@@ -121,12 +121,14 @@ async def test_what_is_fetched_during_a_rebalance_is_not_lost(
     topic = line.rig.topics.booking
     async with line.ingesting() as actor:
         await until(await partition_of(actor, topic), State.RUNNING)
+        usual = consumer.POLL_MS
         monkeypatch.setattr(consumer, "POLL_MS", 5_000)
         await send_everywhere(line.rig)
         await eventually(lambda: all(partition.committed == 1 for partition in actor.partitions))
         # From here on a fetch of all partitions is under way, for longer than what follows takes.
         await rebalance(line)
         await until(await partition_of(actor, topic), State.RUNNING)
+        monkeypatch.setattr(consumer, "POLL_MS", usual)
         await send_bookings(line.rig, 500)
         await send_bookings(line.rig, 500)
         await until_committed(line.rig, 1_001, topic)

@@ -21,7 +21,7 @@ from tests.support.load import load, ride_messages
 from tests.support.progress import looking
 from tests.support.proxy import Fault, Proxy
 from tests.support.service import Process, running
-from tests.support.serving import START_SECONDS, Served, consuming, listening
+from tests.support.serving import ASK_SECONDS, START_SECONDS, Served, consuming, listening
 
 pytestmark = [
     pytest.mark.e2e,
@@ -58,7 +58,7 @@ async def serving(rig: Rig, environ: dict[str, str], folder: Path) -> AsyncItera
         running("serve", environ=environ, log=folder / "first.log") as process,
     ):
         served = await beside(consuming(process))
-        await beside(eventually(lambda: served.events("stored") > RATE))
+        await beside(eventually(lambda: served.events("stored") > RATE // 5, every=ASK_SECONDS))
         yield process, served
 
 
@@ -180,7 +180,8 @@ async def test_it_begins_without_any_one_of_its_servers_and_is_whole_when_that_c
         away = {**environ, variable: environ[variable].replace(port[0], str(proxy.port))}
         async with running("serve", environ=away, log=tmp_path / "serve.log") as process:
             served = await listening(process)
-            await beside(eventually(lambda: state(served) == ("degraded" if without == 200 else "critical")))
+            expected = "degraded" if without == 200 else "critical"
+            await beside(eventually(lambda: state(served) == expected, every=ASK_SECONDS))
             found = [await asyncio.to_thread(served.status, f"/health/{what}") for what in ("live", "ready")]
             proxy.mend()
             await beside(eventually(lambda: state(served) == "healthy", within=START_SECONDS))

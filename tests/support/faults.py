@@ -64,10 +64,13 @@ async def send_bookings(rig: Rig, count: int, *, partition: int = 0) -> None:
 async def send_everywhere(rig: Rig) -> None:
     """One message into each partition of each topic."""
     types = {kind: name for name, (kind, _) in EVENT_TYPES.items()}
-    for kind, topic in rig.topics.events().items():
-        for number in range(PARTITIONS):
-            value = json.dumps(fresh(types[kind], seed=number)).encode()
-            await produce(rig.bootstrap, topic, [value], partition=number)
+    await asyncio.gather(
+        *(
+            produce(rig.bootstrap, topic, [json.dumps(fresh(types[kind], seed=number)).encode()], number)
+            for kind, topic in rig.topics.events().items()
+            for number in range(PARTITIONS)
+        )
+    )
 
 
 async def send_bad(rig: Rig, count: int, *, partition: int = 0) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.eventually import eventually
 from tests.support.service import Process
-from tests.support.serving import Served, listening
+from tests.support.serving import ASK_SECONDS, Served, listening
 
 SERVE = ("serve", "--roles", "ingest")
 
@@ -72,7 +72,7 @@ class Fleet:
                 owned[name] = int(one.metric("openride_ingest_partitions", state="running"))
             return sum(owned.values()) == partitions and all(owned.values())
 
-        await eventually(shared, within=within)
+        await eventually(shared, within=within, every=ASK_SECONDS)
         return owned
 
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -15,6 +15,8 @@ from tests.support.clickhouse import Database
 Where = tuple[str, int]  # topic, partition
 
 READ_SECONDS = 60.0
+# What is there is read at once; the default waits half a second at the end of each partition.
+WAIT_SECONDS = 0.05
 DLQ_HEADERS = ("dlq.topic", "dlq.partition", "dlq.offset")
 
 
@@ -113,15 +115,20 @@ def _headers(message: Message) -> list[tuple[str, bytes]]:
 
 def _messages(bootstrap: str, topics: list[str]) -> Iterator[_Message]:
     """All messages that the topics hold now, each partition's in order."""
-    options = {"bootstrap.servers": bootstrap, "group.id": "ledger", "enable.auto.commit": False}
-    consumer = Consumer({**options, "enable.partition.eof": True})
+    options: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "group.id": "ledger",
+        "enable.auto.commit": False,
+    }
+    options |= {"enable.partition.eof": True, "fetch.wait.max.ms": round(1000 * WAIT_SECONDS)}
+    consumer = Consumer(options)
     try:
         known = consumer.list_topics(timeout=READ_SECONDS).topics
         left = {(topic, number) for topic in topics for number in known[topic].partitions}
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in left])
         deadline = time.monotonic() + READ_SECONDS
         while left:
-            for message in consumer.consume(num_messages=10_000, timeout=1):
+            for message in consumer.consume(num_messages=10_000, timeout=WAIT_SECONDS):
                 topic, number, offset = message.topic(), message.partition(), message.offset()
                 assert topic is not None and number is not None and offset is not None
                 error = message.error()

@@ -53,12 +53,21 @@ async def load(
 
 def ride_messages(count: int) -> Iterable[Ride]:
     """The first `count` messages of a world: the same ones for every test of a run, if they are not too many."""
-    return rides(count) if count > FEW else islice(_few(), count)
+    return rides(count) if count > FEW else islice(_remembered(*_few()), count)
 
 
 @cache
-def _few() -> list[Ride]:
-    return list(rides(FEW))
+def _few() -> tuple[list[Ride], Iterator[Ride]]:
+    """Those that some test has had, and those that none has."""
+    return [], rides(FEW)
+
+
+def _remembered(known: list[Ride], coming: Iterator[Ride]) -> Iterator[Ride]:
+    """Thought of only when they are wanted: most tests end long before."""
+    for n in range(FEW):
+        if n == len(known):
+            known.append(next(coming))
+        yield known[n]
 
 
 def hostile(messages: Iterable[Ride], rng: random.Random, *, repeated: float, bad: float) -> Iterator[Ride]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.service import Process
 
 START_SECONDS = 30.0
+ASK_SECONDS = 0.05  # between two questions: each costs the process that is waited for some of its time
 TYPED = {kind: f"{kind}_events" for kind in ("user", "booking", "payment", "trip", "route", "location")}
 # Of `serve` as JSON, of `dev` as people read it.
 _LISTENING = re.compile(r"""listening(?:"[^\n]*"url":"|\s+url=)([^\s"]+)""")
@@ -31,7 +33,7 @@ class Served:
     url: str
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=10)
+        return _client().get(f"{self.url}{path}")
 
     def status(self, path: str) -> int:
         return self.get(path).status_code
@@ -46,9 +48,11 @@ class Served:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of all samples of this name that have these labels."""
+        lines = self.get("/metrics").text.splitlines(keepends=True)
+        own = "".join(line for line in lines if line.startswith(name))  # to parse all takes long
         return sum(
             sample.value
-            for family in text_string_to_metric_families(self.get("/metrics").text)
+            for family in text_string_to_metric_families(own)
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
@@ -56,6 +60,12 @@ class Served:
     def events(self, outcome: str) -> int:
         """Messages that this process has dealt with so."""
         return int(self.metric("openride_ingest_events_total", outcome=outcome))
+
+
+@cache
+def _client() -> httpx.Client:
+    """One for all: to make one takes longer than to ask. Each question has a connection of its own."""
+    return httpx.Client(timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 async def listening(process: Process) -> Served:
@@ -72,7 +82,9 @@ async def ready(process: Process) -> Served:
     """As soon as it says that it can do its work."""
     served = await listening(process)
     await eventually(
-        lambda: not process.running or served.status("/health/ready") == httpx.codes.OK, within=START_SECONDS
+        lambda: not process.running or served.status("/health/ready") == httpx.codes.OK,
+        within=START_SECONDS,
+        every=ASK_SECONDS,
     )
     assert process.running, process.text()
     return served
@@ -82,7 +94,9 @@ async def consuming(process: Process) -> Served:
     """As soon as it has partitions to store from."""
     served = await ready(process)
     await eventually(
-        lambda: served.metric("openride_ingest_partitions", state="running") > 0, within=START_SECONDS
+        lambda: served.metric("openride_ingest_partitions", state="running") > 0,
+        within=START_SECONDS,
+        every=ASK_SECONDS,
     )
     return served
 

@@ -128,9 +128,12 @@ def run(script: str, home: Path) -> str:
     return done.stdout.strip()
 
 
-def test_the_service_does_not_load_what_draws(tmp_path: Path) -> None:
-    script = "import sys, openride_analytics.app, openride_analytics.reports.render; print('matplotlib' in sys.modules)"
-    assert run(script, tmp_path) == "False"
+def test_the_service_does_not_load_what_only_files_and_mails_need(tmp_path: Path) -> None:
+    script = (
+        "import sys, openride_analytics.commands.serve; "
+        "print({'matplotlib', 'polars', 'jinja2'} & sys.modules.keys())"
+    )
+    assert run(script, tmp_path) == "set()"
 
 
 def test_drawing_leaves_nothing_but_a_private_cache(tmp_path: Path) -> None:
