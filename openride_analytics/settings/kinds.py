@@ -172,7 +172,8 @@ def url(*schemes: str, secret: bool = False) -> Kind:
 def _split(value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
-        _ = parts.port
+        for host in parts.netloc.rpartition("@")[2].split(","):  # PostgreSQL's may be several
+            _ = urlsplit(f"//{host}").port
     except ValueError:
         raise ValueError("host or port cannot be read") from None  # the cause quotes the URL
     if any(mark in value for mark in " \t\r\n") or "@" in parts.path + parts.query + parts.fragment:

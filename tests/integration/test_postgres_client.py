@@ -53,6 +53,17 @@ async def test_fetch_gives_rows(postgres: Postgres) -> None:
     assert await postgres.fetch("SELECT $1::int AS n, now() IS NOT NULL AS t", 7) == [{"n": 7, "t": True}]
 
 
+async def test_of_several_hosts_the_one_that_answers_is_used(postgres_url: str, proxy: Proxy) -> None:
+    proxy.arm(Fault.RESET, after=0)
+    address = urlsplit(postgres_url)
+    user, _, host = address.netloc.rpartition("@")
+    several = address._replace(netloc=f"{user}@127.0.0.1:{proxy.port},{host}").geturl()
+    client = client_of(f"{several}?target_session_attrs=read-write")
+    await client.open()
+    assert await client.fetch("SELECT 1 AS n") == [{"n": 1}]
+    await client.close()
+
+
 async def test_times_are_utc(postgres: Postgres) -> None:
     assert await postgres.fetch("SELECT current_setting('timezone') AS zone") == [{"zone": "UTC"}]
 

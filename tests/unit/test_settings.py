@@ -204,6 +204,7 @@ def test_https_port_of_clickhouse() -> None:
         ("CLICKHOUSE_SECURE", "maybe", "'maybe' is neither yes nor no"),
         ("CLICKHOUSE_POOL_SIZE", "1", "1 is too small"),
         ("DATABASE_URL", "mysql://u:p@h/d", "the scheme is not one of them"),
+        ("DATABASE_URL", "postgresql://u:p@h1:5432,h2:54 32/d", "host or port cannot be read"),
         ("DATABASE_URL", "postgresql://u:p w@h/d", "a special character in user, password or path has to be"),
         ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b", "'b' is not host:port"),
         ("KAFKA_BOOTSTRAP_SERVERS", "a:0", "'a:0' is not host:port"),
@@ -472,6 +473,11 @@ def test_url_from_a_file(tmp_path: Path) -> None:
     assert value({"DATABASE_URL_FILE": str(tmp_path / "url")}, "postgres.url") == Secret(
         "postgresql://u:p@h/d"
     )
+
+
+def test_a_url_may_name_several_hosts() -> None:
+    url = "postgresql://u:p@h1:5432,h2:5433/d?target_session_attrs=read-write"
+    assert value({"DATABASE_URL": url}, "postgres.url") == Secret(url)
 
 
 def test_secret_given_twice(tmp_path: Path) -> None:
