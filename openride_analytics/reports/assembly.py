@@ -1,5 +1,6 @@
 """Reports, put together from what a process has."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -60,9 +61,13 @@ def reports_runner(
         links,
         made_by or partial(render, questions),
         sent_by or partial(deliver, settings.smtp),
+        metrics,
     )
-    notices = Notices(runs, settings, clock, partial(tell, settings.smtp))
-    return Runner(Schedules(postgres), runs, work, notices, metrics, clock, tick_seconds=tick_seconds)
+    notices = Notices(runs, settings, clock, partial(tell, settings.smtp), metrics)
+    history = timedelta(days=settings.reports.history_days)
+    return Runner(
+        Schedules(postgres), runs, work, notices, metrics, clock, history=history, tick_seconds=tick_seconds
+    )
 
 
 def _budget(settings: tree.Settings, patience: float) -> Budget:

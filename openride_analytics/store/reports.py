@@ -91,18 +91,27 @@ class Schedules:
         turn: Turn,
         now: datetime,
         once: tuple[str, str] | None,
-    ) -> StoredSchedule:
-        """`once`: a key and the fingerprint of what came with it; the schedule that came with the key first."""
+        *,
+        most: int,
+    ) -> StoredSchedule | None:
+        """`once`: a key and the fingerprint of what came with it; the schedule that came with the key first.
+
+        None if the subject has `most` of them already; those deleted are not counted.
+        """
         key, fingerprint = once or (None, None)
         given = (terms.report_name, terms.report_type, terms.owner_email, terms.frequency, terms.format)
         more = (list(terms.recipients), _json(terms.parameters), terms.active, terms.description)
         ends = (now, turn.next, turn.covered_until, key, fingerprint)
-        async with reach(self._postgres) as connection:
-            row = await connection.fetchrow(
-                statement("reports/schedule_add"), schedule_id, subject, *given, *more, *ends
-            )
+        async with reach(self._postgres) as connection, connection.transaction():
+            await connection.execute(statement("reports/schedule_turn"), subject)
+            row = await connection.fetchrow(statement("reports/schedule_once"), subject, key)
             if row is None:
-                row = await connection.fetchrow(statement("reports/schedule_once"), subject, key)
+                total = await connection.fetchval(statement("reports/schedule_count"), subject, *[None] * 3)
+                if total >= most:
+                    return None
+                row = await connection.fetchrow(
+                    statement("reports/schedule_add"), schedule_id, subject, *given, *more, *ends
+                )
         return _schedule(row)
 
     async def get(self, schedule_id: UUID, subject: str | None) -> StoredSchedule | None:

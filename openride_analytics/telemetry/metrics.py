@@ -155,6 +155,16 @@ class Metrics:
             "report_type",
             "outcome",
         )
+        self.report_mails_total = self._counter(
+            "report_mails_total",
+            "Tries to mail a report to one recipient: sent, refused, uncertain (no answer came) or retry",
+            "outcome",
+        )
+        self.report_notices_total = self._counter(
+            "report_notices_total",
+            "Mails that tell owners of runs that failed or are partial: sent, retry or failed (given up)",
+            "outcome",
+        )
         self.report_lateness_seconds = self._histogram(
             "report_lateness_seconds", "From when a report is due to when it is begun", LATE_SECONDS
         )
