@@ -46,6 +46,11 @@ class Line:
     tone: Tone
 
     @property
+    def known(self) -> bool:
+        """Whether there is a value at all, now or before."""
+        return (self.now, self.then) != (NOTHING, NOTHING)
+
+    @property
     def changed(self) -> bool:
         """Whether there is a change to speak of."""
         return self.change not in (NOTHING, NO_CHANGE)
@@ -157,7 +162,8 @@ def _sections(edition: Edition, found: Content) -> Iterator[Section]:
 
 
 def _note(found: Content, area: str) -> str:
-    shown = lists.drivers_shown(found) if area == "Drivers" else ""
+    some = area == "Drivers" and found.now.drivers.total_drivers > 0
+    shown = lists.drivers_shown(found) if some else ""
     return f"In the file: {shown[0].lower()}{shown[1:]}." if shown else ""
 
 

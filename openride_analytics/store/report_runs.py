@@ -239,6 +239,6 @@ class Runs:
         await self._fetch("execution_forget", ended_before, now)
         await self._fetch("schedule_forget", ended_before)
 
-    async def _fetch(self, name: str, *given: object, timeout: float = 5.0) -> list[Row]:
+    async def _fetch(self, name: str, *given: object, timeout: float | None = None) -> list[Row]:
         async with reach(self._postgres, timeout=timeout) as connection:
             return [dict(row) for row in await connection.fetch(statement(f"reports/{name}"), *given)]

@@ -21,7 +21,7 @@ from openride_analytics.schema.reports import (
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.sql import statement
 
-_SECONDS: Final = 5.0
+PATIENCE = 5.0  # seconds that a statement, and a connection for it, are waited for
 # A password, a database or rights that are not as they should be: whoever sees to that does it there.
 _REFUSALS: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -172,10 +172,13 @@ class Schedules:
 
 
 @asynccontextmanager
-async def reach(postgres: Postgres, *, timeout: float = _SECONDS) -> AsyncIterator[Any]:
-    """A connection for the block. Raises Retryable, also while the tables are not there yet, or not for us."""
+async def reach(postgres: Postgres, *, timeout: float | None = None) -> AsyncIterator[Any]:
+    """A connection for the block, for PATIENCE unless told otherwise.
+
+    Raises Retryable, also while the tables are not there yet, or not for us.
+    """
     try:
-        async with postgres.connection(timeout=timeout) as connection:
+        async with postgres.connection(timeout=PATIENCE if timeout is None else timeout) as connection:
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         raise Retryable("postgres", "its schema is not up to date yet") from None

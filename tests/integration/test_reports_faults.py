@@ -120,9 +120,9 @@ async def test_a_database_that_dies_in_mid_run_and_comes_back_ends_nothing(
         schedule = await due(bureau, clock)
         async with sending(bureau, clock) as working:
             await kill(mortal)
-            await mortal.start()
             assert bureau.sender.hold is not None
-            bureau.sender.hold.set()
+            bureau.sender.hold.set()  # what became of the mail cannot be written down yet
+            await mortal.start()
             outcome = await working
         found = await only(bureau, schedule)
     assert (outcome, bureau.sender.addresses, found) == (

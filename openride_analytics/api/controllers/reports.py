@@ -20,6 +20,7 @@ from openride_analytics.api.examples import reports as examples
 from openride_analytics.api.headers import SCHEDULE_KEY
 from openride_analytics.api.idempotency import idempotency_key, reused
 from openride_analytics.api.operations import documented
+from openride_analytics.api.options import options
 from openride_analytics.api.parameters import asks, asks_nothing
 from openride_analytics.api.problems import NotConfigured, Unprocessable
 from openride_analytics.api.responses import problems
@@ -104,7 +105,7 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
         """One's own, the newest first; admins see those of all."""
         return await desk.page(whose(request), asked)
 
-    return [add_schedule, list_schedules]
+    return [options("/schedule", "GET", "POST"), add_schedule, list_schedules]
 
 
 def _one(desk: Reports) -> list[ControllerRouterHandler]:
@@ -149,7 +150,8 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
         if not await desk.delete(schedule_id, whose(request)):
             raise NotFoundException
 
-    return [get_schedule, change_schedule, delete_schedule]
+    allowed = options("/schedule/{schedule_id:uuid}", "GET", "PATCH", "DELETE")
+    return [allowed, get_schedule, change_schedule, delete_schedule]
 
 
 def _found(schedule: Schedule | None) -> Schedule:
