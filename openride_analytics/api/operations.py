@@ -27,6 +27,7 @@ def documented(
     path: type[msgspec.Struct] | None = None,
     takes: Sequence[Schema] = (),
     body: msgspec.Struct | None = None,
+    body_required: bool = True,
     example: object = None,
     schema: Schema | None = None,
     files: Sequence[str] = (),
@@ -34,10 +35,10 @@ def documented(
 ) -> type[Operation]:
     """An OpenAPI operation that has the fields of `query` and `path`, and the headers it `takes`, for parameters.
 
-    `body`: an example of the request's, a struct. `example`: of the good answer, a struct (so it cannot have another
-    shape than what is sent) or a text. `schema`: of a good answer that is no struct. `files`: media types of a good
-    answer that is a file; there is no example of it. `sends`: by status, headers (of `headers.SENT`) that the
-    operation's answers have beside those of all.
+    `body`: an example of the request's, a struct; whether there has to be one: `body_required`. `example`: of the good
+    answer, a struct (so it cannot have another shape than what is sent) or a text. `schema`: of a good answer that is
+    no struct. `files`: media types of a good answer that is a file; there is no example of it. `sends`: by status,
+    headers (of `headers.SENT`) that the operation's answers have beside those of all.
     """
     good = _Good(example, schema, files)
 
@@ -51,7 +52,7 @@ def documented(
             if every := [*asked, *([headers.IF_NONE_MATCH] if kept else [])]:
                 said["parameters"] = every
             if body is not None:
-                said["requestBody"] = _body(body)
+                said["requestBody"] = _body(body, required=body_required)
             said["responses"] = dict(sorted(said["responses"].items()))
             for status, response in said["responses"].items():
                 _complete(int(status), response, good)
@@ -90,10 +91,10 @@ def _complete(status: int, response: dict[str, Any], good: _Good) -> None:
             content[media_type]["schema"] = good.schema or {"type": "string"}
 
 
-def _body(example: msgspec.Struct) -> dict[str, Any]:
+def _body(example: msgspec.Struct, *, required: bool) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{type(example).__name__}"}
     return {
-        "required": True,
+        "required": required,
         "content": {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}},
     }
 

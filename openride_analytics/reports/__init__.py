@@ -2,7 +2,9 @@
 
 runner      the actor: finds what is due, and has each run worked on; the page to read first
 work        one run, from the claim to its end
-notices     telling owners of failures
+account     what it has come to, in words
+notices     telling owners of runs that failed or are partial
+patience    asking the database again
 desk, terms, addresses, answers   what the API asks; what requests come to; what is told of it
 signed      what the links in mails lead to
 assembly    all of it, put together from what a process has

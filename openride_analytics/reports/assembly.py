@@ -1,5 +1,6 @@
 """Reports, put together from what a process has."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -63,9 +64,18 @@ def reports_runner(
         sent_by or partial(deliver, settings.smtp),
         metrics,
     )
-    notices = Notices(runs, settings, clock, partial(tell, settings.smtp))
-    schedules, traces = Schedules(postgres), traces or Traces()
-    return Runner(schedules, runs, work, notices, metrics, clock, tick_seconds=tick_seconds, traces=traces)
+    notices = Notices(runs, settings, clock, partial(tell, settings.smtp), metrics)
+    return Runner(
+        Schedules(postgres),
+        runs,
+        work,
+        notices,
+        metrics,
+        clock,
+        history=timedelta(days=settings.reports.history_days),
+        tick_seconds=tick_seconds,
+        traces=traces or Traces(),
+    )
 
 
 def _budget(settings: tree.Settings, patience: float) -> Budget:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from openride_analytics.exports.columns import Column, Kind
 from openride_analytics.exports.names import MEDIA_TYPES
+from openride_analytics.exports.workbook import lists
 from openride_analytics.exports.workbook.answers import Content
 from openride_analytics.exports.workbook.book import MEDIA_TYPE, workbook_of
 from openride_analytics.reports.edition import Attachment, Edition
 from openride_analytics.reports.thread import apart
+from openride_analytics.schema.queries import Granularity
 
 
 def _counts(*names: str) -> tuple[Column, ...]:
@@ -64,31 +66,58 @@ _COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
 
 @dataclass(frozen=True)
 class File:
-    """`rows`: of all tables in it, without headings."""
+    """`rows`: of all tables in it, without headings. `cut`: of lists that do not hold everything, what they hold."""
 
     attachment: Attachment
     rows: int
+    cut: Sequence[str] = ()
 
 
 async def file_of(edition: Edition, found: Content) -> File:
     """In the format that was asked for: a workbook; one csv, or a zip of one for each area."""
     tables = {area: _rows(found, area) for area in found.areas}
-    rows = sum(map(len, tables.values()))
+    rows, cut = sum(map(len, tables.values())), _cut(found)
     if edition.format == "excel":
         name = f"{_stem(edition)}.xlsx"
-        return File(Attachment(name, MEDIA_TYPE, await workbook_of(found)), rows)
+        return File(Attachment(name, MEDIA_TYPE, await workbook_of(found)), rows, cut)
     if edition.report_type == "comprehensive":
-        packed = await apart(lambda: _zip(edition, tables))
-        return File(Attachment(f"{_stem(edition)}.zip", "application/zip", packed), rows)
+        packed = await apart(lambda: _zip(edition, found, tables))
+        return File(Attachment(f"{_stem(edition)}.zip", "application/zip", packed), rows, cut)
     # Of drivers the list alone: their totals over time are in the mail and in the workbook.
     area = "Drivers" if "Drivers" in tables else next(iter(tables))
     content = await apart(lambda: _csv(area, tables[area]))
-    return File(Attachment(f"{_stem(edition)}.csv", MEDIA_TYPES["csv"], content), len(tables[area]))
+    return File(Attachment(f"{_stem(edition)}.csv", MEDIA_TYPES["csv"], content), len(tables[area]), cut)
 
 
 def _stem(edition: Edition) -> str:
     about = "metrics" if edition.report_type == "comprehensive" else edition.report_type.replace("_", "-")
     return f"openride-{about}-{edition.period.first_day}-to-{edition.period.last_day}"
+
+
+def _cut(found: Content) -> Sequence[str]:
+    """A line for each list that is not whole."""
+    drivers = found.now.drivers if "Drivers" in found.areas else None
+    whole = drivers is None or len(drivers.drivers) == drivers.total_drivers
+    said = [] if whole else [lists.drivers_shown(found)]
+    return [*said, lists.routes_shown(found)] if found.more_routes else said
+
+
+def _about(edition: Edition, found: Content, tables: Mapping[str, Sequence[Any]]) -> str:
+    """What is in each file of a zip, and what is not."""
+    shown = {"Drivers": lists.drivers_shown, "Routes": lists.routes_shown}
+    by = "hour" if found.granularity is Granularity.HOURLY else "day"
+    lines = [
+        f"{edition.report_name}: {edition.period.label}, {edition.period.zone.key}",
+        f"Money is in {edition.currency}.",
+        "",
+        *(
+            f"{area.lower()}.csv: {shown[area](found) if area in shown else f'by {by}'} ({len(rows):,} rows)"
+            for area, rows in tables.items()
+        ),
+    ]
+    if found.missing:
+        lines.append(f"Could not be made: {', '.join(found.missing)}")
+    return "\r\n".join(lines) + "\r\n"
 
 
 def _rows(found: Content, area: str) -> Sequence[Any]:
@@ -118,12 +147,14 @@ def _value(column: Column, value: Any) -> Any:
     return str(value) if column.kind is Kind.TEXT else value
 
 
-def _zip(edition: Edition, tables: Mapping[str, Sequence[Any]]) -> bytes:
+def _zip(edition: Edition, found: Content, tables: Mapping[str, Sequence[Any]]) -> bytes:
     made = edition.made_at.timetuple()[:6]
+    files: dict[str, bytes] = {f"{area.lower()}.csv": _csv(area, rows) for area, rows in tables.items()}
+    files["about.txt"] = _about(edition, found, tables).encode()
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
-        for area, rows in tables.items():
-            entry = zipfile.ZipInfo(f"{area.lower()}.csv", made)
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, made)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            packed.writestr(entry, _csv(area, rows))
+            packed.writestr(entry, content)
     return target.getvalue()

@@ -40,6 +40,14 @@ class Busy(Exception):  # noqa: N818 - the name says why not
     """A run of the schedule that somebody asked for has not ended."""
 
 
+class Full(Exception):  # noqa: N818
+    """A subject has as many schedules as one may have: `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+
 class Reused(Exception):  # noqa: N818
     """An Idempotency-Key that came with another request before."""
 
@@ -76,12 +84,15 @@ class Reports:
     async def add(self, asked: ScheduleRequest, subject: str, *, key: str | None) -> Schedule | None:
         """A new schedule; or, with a key that came before, the one that was made then, None if it was deleted.
 
-        Raises a group of Invalid, Reused.
+        Raises a group of Invalid, Full, Reused.
         """
         terms, now = understand(asked, timezone=self._settings.api.analytics_timezone), self._now()
         fingerprint = hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
         once = None if key is None else (key, fingerprint)
-        found = await self._schedules.add(uuid4(), subject, terms, begin(terms, now), now, once)
+        turn, most = begin(terms, now), self._settings.reports.max_per_user
+        found = await self._schedules.add(uuid4(), subject, terms, turn, now, once, most=most)
+        if found is None:
+            raise Full(most)
         if key is not None and found.fingerprint != fingerprint:
             raise Reused
         return None if found.deleted_at is not None else answers.schedule(found)
@@ -97,7 +108,7 @@ class Reports:
         return ScheduleList(list(map(answers.schedule, found)), total)
 
     async def change(self, schedule_id: UUID, subject: str | None, asked: SchedulePatch) -> Schedule | None:
-        """Change what was sent. Raises a group of Invalid."""
+        """Change what was sent. Of one that is paused, runs that wait are ended. Raises a group of Invalid."""
         now = self._now()
 
         def change(stored: StoredSchedule) -> tuple[Terms, Turn, bool]:
@@ -107,11 +118,16 @@ class Reports:
 
         if not await self._schedules.change(schedule_id, subject, change, now):
             return None
+        await self._runs.call_off(schedule_id, now)
         return await self.get(schedule_id, subject)
 
     async def delete(self, schedule_id: UUID, subject: str | None) -> bool:
-        """Its executions stay. Whether there was one."""
-        return await self._schedules.delete(schedule_id, subject, self._now())
+        """Its executions stay, those that wait are ended. Whether there was one."""
+        now = self._now()
+        found = await self._schedules.delete(schedule_id, subject, now)
+        if found:
+            await self._runs.call_off(schedule_id, now)
+        return found
 
     async def execute(self, schedule_id: UUID, subject: str | None, *, to_self: bool) -> Execution | None:
         """Run it now, over the latest period that is over; `to_self`: to the owner's address only. Raises Busy."""

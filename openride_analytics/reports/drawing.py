@@ -18,6 +18,8 @@ _OF_ALL: Final = (
     ("Bookings", 0),
 )  # of a report on everything: the area, and which of its charts
 
+_WEEK: Final = 7
+
 
 @dataclass(frozen=True)
 class Series:
@@ -83,7 +85,7 @@ def _over_time(found: Content, area: str, chart: Chart) -> Drawing:
     return Drawing(
         chart.title + money,
         chart.kind,
-        [_label(times, row[0]) for row in table.rows],
+        [_label(times, row[0], weekdays=len(table.rows) <= _WEEK) for row in table.rows],
         "by hour" if times.kind is Kind.HOUR else "by day",
         series,
         chart.stacked,
@@ -108,7 +110,10 @@ def _spread(found: Content) -> Drawing:
     )
 
 
-def _label(times: Column, at: Value) -> str:
+def _label(times: Column, at: Value, *, weekdays: bool) -> str:
+    """Of a week by its weekdays: it is they that are compared."""
     if times.kind is Kind.HOUR and isinstance(at, datetime):
         return f"{at:%H:%M}"
-    return f"{at.day} {at:%b}" if isinstance(at, date) else str(at)
+    if not isinstance(at, date):
+        return str(at)
+    return f"{at:%a} {at.day}" if weekdays else f"{at.day} {at:%b}"

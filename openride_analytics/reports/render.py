@@ -13,6 +13,7 @@ from openride_analytics.reports.thread import apart
 from openride_analytics.reports.view import View, content_id, view
 from openride_analytics.reports.words import days
 from openride_analytics.schema.queries import Granularity
+from openride_analytics.stats.periods import month_before, previous
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
 
@@ -43,7 +44,8 @@ async def render(
     `link`: where the file is kept. `most`: a larger file (bytes) is linked to, not attached: `attached` says so,
     `attachment` is the file either way. Raises Retryable where no section could be made.
     """
-    found = await content_of(clickhouse, _question(edition), _AREAS[edition.report_type])
+    before = month_before(edition.period) or previous(edition.period)
+    found = await content_of(clickhouse, _question(edition), before, _AREAS[edition.report_type])
     file = await file_of(edition, found)
     attached = most is None or len(file.attachment.content) <= most
     drawn = drawings(found)

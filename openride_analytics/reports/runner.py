@@ -7,7 +7,7 @@ fires twice where clocks repeat an hour, not at all on the 31st of a shorter mon
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -42,15 +42,18 @@ class Runner:
         metrics: Metrics,
         clock: Clock,
         *,
+        history: timedelta,
         tick_seconds: float = TICK_SECONDS,
         traces: Traces,
     ) -> None:
+        """`history`: how long runs are remembered."""
         self._schedules = schedules
         self._runs = runs
         self._work = work
         self._notices = notices
         self._metrics = metrics
         self._clock = clock
+        self._history = history
         self._tick_seconds = tick_seconds
         self._traces = traces
 
@@ -96,6 +99,14 @@ class Runner:
             for _ in range(made.count("missed")):
                 self._metrics.report_runs_total.labels(str(schedule.terms.report_type), "missed").inc()
 
+    async def clear_up(self) -> None:
+        """End runs that wait for a schedule that is paused or gone; forget what is old. Raises Retryable."""
+        now = self._now()
+        ended = await self._runs.call_off(None, now)
+        if ended:
+            log.info("runs that waited were called off", extra={"count": ended})
+        await self._runs.forget(now, now - self._history)
+
     async def work(self, run: Run, stopping: asyncio.Event) -> str:
         """From the claim to its end; how it went."""
         begun = self._clock.monotonic()
@@ -118,7 +129,7 @@ class Runner:
         self, in_hand: "set[asyncio.Task[None]]", stopping: asyncio.Event, wake: Callable[[], None]
     ) -> None:
         await self.enqueue()
-        await self._runs.expire(self._now())
+        await self.clear_up()
         while len(in_hand) < AT_ONCE and not stopping.is_set():
             run = await self._runs.claim(self._now())
             if run is None:

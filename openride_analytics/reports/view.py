@@ -46,6 +46,11 @@ class Line:
     tone: Tone
 
     @property
+    def known(self) -> bool:
+        """Whether there is a value at all, now or before."""
+        return (self.now, self.then) != (NOTHING, NOTHING)
+
+    @property
     def changed(self) -> bool:
         """Whether there is a change to speak of."""
         return self.change not in (NOTHING, NO_CHANGE)
@@ -71,12 +76,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class FileNote:
-    """What is said of the file. `link`: where it is to be had too, or only."""
+    """What is said of the file. `link`: where it is kept, if it is not `attached`. `cut`: which lists are not whole."""
 
     name: str
     size: str
     attached: bool
     link: str | None
+    cut: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ def view(
         ],
         sections=list(_sections(edition, found)),
         missing=found.missing,
-        file=FileNote(file.attachment.name, size(len(file.attachment.content)), attached, link),
+        file=_file_note(file, attached=attached, link=link),
         unsubscribe=unsubscribe,
     )
 
@@ -132,6 +138,12 @@ def view(
 def content_id(edition: Edition, number: int) -> str:
     """Of the chart of that number: no other message has it."""
     return f"chart-{number}.{edition.execution_id}@openride-analytics"
+
+
+def _file_note(file: File, *, attached: bool, link: str | None) -> FileNote:
+    """A file that is attached is kept nowhere: a link to it would lead to nothing."""
+    name, length = file.attachment.name, size(len(file.attachment.content))
+    return FileNote(name, length, attached, None if attached else link, file.cut)
 
 
 def _sections(edition: Edition, found: Content) -> Iterator[Section]:
@@ -150,7 +162,8 @@ def _sections(edition: Edition, found: Content) -> Iterator[Section]:
 
 
 def _note(found: Content, area: str) -> str:
-    shown = lists.drivers_shown(found) if area == "Drivers" else ""
+    some = area == "Drivers" and found.now.drivers.total_drivers > 0
+    shown = lists.drivers_shown(found) if some else ""
     return f"In the file: {shown[0].lower()}{shown[1:]}." if shown else ""
 
 

@@ -14,9 +14,11 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 from openride_analytics import settings as tree
 from openride_analytics.clock import Clock
 from openride_analytics.errors import Retryable, TooMuch
+from openride_analytics.reports.account import problem, status_of, unreached
 from openride_analytics.reports.delivery import Delivery, Status
 from openride_analytics.reports.edition import UNSUBSCRIBE, Edition, Rendered
 from openride_analytics.reports.links import Links
+from openride_analytics.reports.patience import AGAIN_SECONDS, answered
 from openride_analytics.schema.reports import RunStatus
 from openride_analytics.stats.periods import Period, zone
 from openride_analytics.store.report_runs import KeptFile, Row, Run, Runs
@@ -26,9 +28,7 @@ log = logging.getLogger("openride.reports")
 
 SEND_SECONDS: Final = 300.0  # for one mail; a server that is slower than that has hung
 LONGEST_PAUSE: Final = 3600.0
-AGAIN_SECONDS: Final = 0.5
 _PAUSE_FACTOR: Final = 3
-_MOST_NAMED: Final = 3
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -176,8 +176,8 @@ class Work:
             mailed.set_attribute(spans.OUTCOME, str(found.status))
             if found.status is not Status.SENT:
                 spans.failed(mailed, str(found.status))
-        self.metrics.report_mails_total.labels(str(found.status)).inc()
         status = "pending" if found.status is Status.RETRY else str(found.status)
+        self.metrics.report_mails_total.labels(str(found.status)).inc()
         await self._told(self.runs.sent, run, address, status, found.reason)
         return not (found.general and found.status is Status.RETRY)
 
@@ -203,14 +203,11 @@ class Work:
         waiting = [row for row in rows if row["status"] == "pending"]
         if waiting:
             if run.attempts < self.settings.reports.max_attempts:
-                return await self._later(run, _unreached(waiting, rows))
+                return await self._later(run, unreached(waiting, rows))
             await self._told(self.runs.give_up, run, f"given up after {run.attempts} tries: ")
             rows = await self._recipients(run)
-        reached = [row for row in rows if row["status"] != "refused"]
-        whole = all(row["status"] == "sent" for row in rows) and not rendered.missing
-        status = RunStatus.COMPLETED if whole else RunStatus.PARTIAL if reached else RunStatus.FAILED
         return await self._end(
-            run, status if rows else RunStatus.FAILED, error=_problem(rows, rendered), rendered=rendered
+            run, status_of(rows, rendered), error=problem(rows, rendered), rendered=rendered
         )
 
     async def _later(self, run: Run, why: str) -> str:
@@ -251,15 +248,10 @@ class Work:
 
     async def _told(self, say: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the database answers, as long as the lease may last. Raises Lost."""
-        until = self.clock.monotonic() + self.runs.lease_seconds
-        while True:
-            try:
-                return await say(*args, **kwargs)
-            except Retryable as error:
-                if self.clock.monotonic() > until:
-                    raise Lost from None
-                log.warning("a run waits for the database", extra={"problem": str(error)})
-                await asyncio.sleep(AGAIN_SECONDS)
+        try:
+            return await answered(self.clock, self.runs.lease_seconds, lambda: say(*args, **kwargs))
+        except Retryable:
+            raise Lost from None
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC)
@@ -278,25 +270,3 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
         for left in (task, stop):
             left.cancel()
         await asyncio.gather(task, stop, return_exceptions=True)
-
-
-def _unreached(waiting: Sequence[Row], rows: Sequence[Row]) -> str:
-    reasons = sorted({row["reason"] for row in waiting if row["reason"]})
-    why = f": {'; '.join(reasons[:_MOST_NAMED])}" if reasons else ""
-    return f"{len(waiting)} of {len(rows)} recipients could not be reached yet{why}"
-
-
-def _problem(rows: Sequence[Row], rendered: Rendered) -> str | None:
-    """What was not as it should be, in a line."""
-    if not rows:
-        return "every recipient has unsubscribed"
-    said = []
-    for status in ("refused", "uncertain"):
-        found = [row for row in rows if row["status"] == status]
-        if found:
-            named = "; ".join(f"{row['address']} ({row['reason']})" for row in found[:_MOST_NAMED])
-            more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-            said.append(f"{len(found)} of {len(rows)} recipients {status}: {named}{more}")
-    if rendered.missing:
-        said.append(f"sections that could not be made: {', '.join(rendered.missing)}")
-    return "; ".join(said) or None

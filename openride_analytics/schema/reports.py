@@ -75,16 +75,50 @@ _EXAMPLE_ID = "6f3c0b0e-54a7-4c41-9c68-3d1d6f6b7a10"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, description="its name, one line")]
-Address = Annotated[str, Meta(max_length=MAX_ADDRESS)]
-Owner = Annotated[str, Meta(max_length=MAX_ADDRESS, description="who is told when a run fails")]
+# For whoever reads the description of the API: `reports.addresses` and `reports.terms` are what checks, and says why.
+_MAILBOX = {
+    "format": "email",
+    "pattern": r"^(?=[^@]{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?![0-9]+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
+}
+_TIME_OF_DAY = {"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
+
+Address = Annotated[str, Meta(max_length=MAX_ADDRESS, extra_json_schema=_MAILBOX)]
+Owner = Annotated[
+    str,
+    Meta(
+        max_length=MAX_ADDRESS,
+        description="who is told when a run fails, or does not reach everybody",
+        extra_json_schema=_MAILBOX,
+    ),
+]
 Recipients = Annotated[
     list[Address],
     Meta(min_length=1, max_length=MAX_RECIPIENTS, description="addresses, each of which gets its own mail"),
 ]
 Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION)]
-InZone = Annotated[str, Meta(max_length=64, description="IANA name of the zone that days and times are of")]
-At = Annotated[str, Meta(max_length=8, description="the local time at which it is due, HH:MM")]
-OnWeekday = Annotated[str, Meta(max_length=16, description="of a weekly report: the day on which it is due")]
+InZone = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="IANA name of the zone that days and times are of",
+        extra_json_schema={"format": "iana-time-zone"},
+    ),
+]
+At = Annotated[
+    str,
+    Meta(
+        max_length=8, description="the local time at which it is due, HH:MM", extra_json_schema=_TIME_OF_DAY
+    ),
+]
+OnWeekday = Annotated[
+    str,
+    Meta(
+        max_length=16,
+        description="of a weekly report: the day on which it is due, or its first three letters",
+        extra_json_schema={"enum": [*WEEKDAYS, *(day[:3] for day in WEEKDAYS)]},
+    ),
+]
 OnDay = Annotated[
     int,
     Meta(

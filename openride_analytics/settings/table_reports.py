@@ -25,4 +25,18 @@ REPORTS = (
         "5",
         "Failed runs in a row after which a schedule is paused",
     ),
+    Variable(
+        "REPORT_MAX_PER_USER",
+        "reports.max_per_user",
+        integer(1, 1_000_000),
+        "100",
+        "Schedules of one user; those that are paused count too",
+    ),
+    Variable(
+        "REPORT_HISTORY_DAYS",
+        "reports.history_days",
+        integer(1, 36_500),
+        "730",
+        "Days a run is remembered after its end, and a schedule after it was deleted",
+    ),
 )

@@ -146,6 +146,8 @@ class Reports(msgspec.Struct, frozen=True):
     max_attempts: int
     retry_seconds: float  # before the second attempt; later ones wait longer
     pause_after_failures: int  # in a row
+    max_per_user: int
+    history_days: int  # that runs are remembered
 
 
 class Auth(msgspec.Struct, frozen=True):

@@ -178,6 +178,15 @@ def previous(period: Period) -> Period:
     return Period(period.since - (period.until - period.since), period.since, zone)
 
 
+def month_before(period: Period) -> Period | None:
+    """The calendar month before `period`, where that is a whole calendar month itself."""
+    first, zone = period.first_day, period.zone
+    following = _calendar_next(Granularity.MONTHLY, first)
+    if first.day != 1 or (period.since, period.until) != (day_start(first, zone), day_start(following, zone)):
+        return None
+    return Period(day_start(_calendar_start(Granularity.MONTHLY, first - _DAY), zone), period.since, zone)
+
+
 def dues(rhythm: Rhythm, after: datetime) -> Iterator[Due]:
     """Without end, in order: whatever is due later than `after`. Their periods follow on each other without a gap.
 

@@ -54,10 +54,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Notice:
-    """A failure that an owner is to be told of; `tries` with this one."""
+    """A run that an owner is to be told of, `failed` or `partial`; `tries` with this one."""
 
     id: UUID
     schedule_id: UUID
+    status: str
     tries: int
     since: datetime
     until: datetime
@@ -186,10 +187,10 @@ class Runs:
         """Whoever was not reached is refused it."""
         await self._fetch("give_up", run.id, run.claim, why)
 
-    async def notice(self, now: datetime) -> Notice | None:
-        """Take up a failure that the owner does not know of."""
-        for row in await self._fetch("notice", now):
-            same = ("id", "schedule_id", "timezone", "report_name", "owner_email", "paused_reason")
+    async def notice(self, now: datetime, until: datetime) -> Notice | None:
+        """Take up one that the owner does not know of; until then it is ours."""
+        for row in await self._fetch("notice", now, until):
+            same = ("id", "schedule_id", "status", "timezone", "report_name", "owner_email", "paused_reason")
             return Notice(
                 tries=row["notice_tries"],
                 since=row["period_since"],
@@ -198,6 +199,10 @@ class Runs:
                 **{name: row[name] for name in same},
             )
         return None
+
+    async def notifying(self, notice: Notice) -> bool:
+        """Say that it is about to go, after which nobody sends it again; whether it may."""
+        return bool(await self._fetch("notifying", notice.id, notice.tries))
 
     async def notified(self, notice: Notice, outcome: str, retry_at: datetime | None = None) -> None:
         """`sent`, `failed`, or `due` again at `retry_at`."""
@@ -224,10 +229,16 @@ class Runs:
         rows = await self._fetch("file_get", execution_id, now, timeout=_FILE_SECONDS)
         return KeptFile(**rows[0]) if rows else None
 
-    async def expire(self, now: datetime) -> None:
-        """Remove files whose time is over."""
-        await self._fetch("file_expire", now)
+    async def call_off(self, schedule_id: UUID | None, now: datetime) -> int:
+        """End runs that wait of a schedule (None: of any) that is paused or deleted; how many."""
+        return len(await self._fetch("call_off", schedule_id, now))
 
-    async def _fetch(self, name: str, *given: object, timeout: float = 5.0) -> list[Row]:
+    async def forget(self, now: datetime, ended_before: datetime) -> None:
+        """Remove files whose time is over, runs that ended before then, and schedules deleted before then."""
+        await self._fetch("file_expire", now)
+        await self._fetch("execution_forget", ended_before, now)
+        await self._fetch("schedule_forget", ended_before)
+
+    async def _fetch(self, name: str, *given: object, timeout: float | None = None) -> list[Row]:
         async with reach(self._postgres, timeout=timeout) as connection:
             return [dict(row) for row in await connection.fetch(statement(f"reports/{name}"), *given)]

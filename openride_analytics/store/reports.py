@@ -21,7 +21,7 @@ from openride_analytics.schema.reports import (
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.sql import statement
 
-_SECONDS: Final = 5.0
+PATIENCE = 5.0  # seconds that a statement, and a connection for it, are waited for
 # A password, a database or rights that are not as they should be: whoever sees to that does it there.
 _REFUSALS: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -91,18 +91,27 @@ class Schedules:
         turn: Turn,
         now: datetime,
         once: tuple[str, str] | None,
-    ) -> StoredSchedule:
-        """`once`: a key and the fingerprint of what came with it; the schedule that came with the key first."""
+        *,
+        most: int,
+    ) -> StoredSchedule | None:
+        """`once`: a key and the fingerprint of what came with it; the schedule that came with the key first.
+
+        None if the subject has `most` of them already; those deleted are not counted.
+        """
         key, fingerprint = once or (None, None)
         given = (terms.report_name, terms.report_type, terms.owner_email, terms.frequency, terms.format)
         more = (list(terms.recipients), _json(terms.parameters), terms.active, terms.description)
         ends = (now, turn.next, turn.covered_until, key, fingerprint)
-        async with reach(self._postgres) as connection:
-            row = await connection.fetchrow(
-                statement("reports/schedule_add"), schedule_id, subject, *given, *more, *ends
-            )
+        async with reach(self._postgres) as connection, connection.transaction():
+            await connection.execute(statement("reports/schedule_turn"), subject)
+            row = await connection.fetchrow(statement("reports/schedule_once"), subject, key)
             if row is None:
-                row = await connection.fetchrow(statement("reports/schedule_once"), subject, key)
+                total = await connection.fetchval(statement("reports/schedule_count"), subject, *[None] * 3)
+                if total >= most:
+                    return None
+                row = await connection.fetchrow(
+                    statement("reports/schedule_add"), schedule_id, subject, *given, *more, *ends
+                )
         return _schedule(row)
 
     async def get(self, schedule_id: UUID, subject: str | None) -> StoredSchedule | None:
@@ -163,10 +172,13 @@ class Schedules:
 
 
 @asynccontextmanager
-async def reach(postgres: Postgres, *, timeout: float = _SECONDS) -> AsyncIterator[Any]:
-    """A connection for the block. Raises Retryable, also while the tables are not there yet, or not for us."""
+async def reach(postgres: Postgres, *, timeout: float | None = None) -> AsyncIterator[Any]:
+    """A connection for the block, for PATIENCE unless told otherwise.
+
+    Raises Retryable, also while the tables are not there yet, or not for us.
+    """
     try:
-        async with postgres.connection(timeout=timeout) as connection:
+        async with postgres.connection(timeout=PATIENCE if timeout is None else timeout) as connection:
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         raise Retryable("postgres", "its schema is not up to date yet") from None

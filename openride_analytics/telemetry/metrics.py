@@ -193,16 +193,21 @@ class Metrics:
             "report_type",
             "outcome",
         )
+        self.report_mails_total = self._counter(
+            "report_mails_total",
+            "Tries to mail a report to one recipient: sent, refused, uncertain (no answer came) or retry",
+            "outcome",
+        )
+        self.report_notices_total = self._counter(
+            "report_notices_total",
+            "Mails that tell owners of runs that failed or are partial: sent, retry or failed (given up)",
+            "outcome",
+        )
         self.report_lateness_seconds = self._histogram(
             "report_lateness_seconds", "From when a report is due to when it is begun", LATE_SECONDS
         )
         self.report_run_seconds = self._histogram(
             "report_run_seconds", "Making a report and mailing it", EXPORT_SECONDS, "report_type"
-        )
-        self.report_mails_total = self._counter(
-            "report_mails_total",
-            "Mails of reports, each to one recipient: sent, refused, uncertain, or to be tried again (retry)",
-            "outcome",
         )
 
     def _process(self) -> None:

@@ -19,6 +19,7 @@ import pytest
 from openride_analytics import settings as tree
 from openride_analytics.embedded.clickhouse import EmbeddedClickHouse
 from openride_analytics.errors import Retryable
+from openride_analytics.exports.workbook import answers, lists
 from openride_analytics.reports.edition import UNSUBSCRIBE, Edition, Rendered
 from openride_analytics.reports.render import render
 from openride_analytics.stats.periods import day_start, period
@@ -228,10 +229,13 @@ async def test_csv_of_everything_is_a_zip_without_formulas(months: ClickHouse) -
     found = (await made(months, edition(form="csv"))).attachment
     assert found is not None
     with zipfile.ZipFile(io.BytesIO(found.content)) as packed:
-        assert packed.namelist() == [f"{area.lower()}.csv" for area in SHEETS["comprehensive"]]
+        names = [f"{area.lower()}.csv" for area in SHEETS["comprehensive"]]
+        assert packed.namelist() == [*names, "about.txt"]
         rows = list(csv.DictReader(io.StringIO(packed.read("routes.csv").decode(), newline="")))
-    names = {row["route_name"] for row in rows}
-    assert names and names <= {name if name[0] not in "=+-@\t\r" else f"'{name}" for name in NASTY}
+    found_names = {row["route_name"] for row in rows}
+    assert found_names and found_names <= {
+        name if name[0] not in "=+-@\t\r" else f"'{name}" for name in NASTY
+    }
 
 
 async def test_a_file_above_the_limit_is_linked_to(months: ClickHouse) -> None:
@@ -239,6 +243,66 @@ async def test_a_file_above_the_limit_is_linked_to(months: ClickHouse) -> None:
     assert not found.attached and found.attachment is not None
     for body in (found.html, found.text):
         assert LINK in body and ", attached" not in body
+
+
+def test_a_file_that_is_attached_is_not_linked_to(reports: dict[str, Rendered]) -> None:
+    """It is kept nowhere else."""
+    found = reports["user_metrics"]
+    assert LINK not in found.html + found.text and "attached" in found.html
+
+
+@pytest.mark.parametrize(
+    ("days", "before"),
+    [
+        (("2026-10-01", "2026-10-31"), "1 to 30 September 2026"),
+        (("2026-10-19", "2026-10-25"), "12 to 18 October 2026"),
+        (("2026-10-26", "2026-10-26"), "Sunday, 25 October 2026"),
+    ],
+    ids=["month", "week", "day"],
+)
+async def test_it_is_compared_with_the_month_week_or_day_before(
+    months: ClickHouse, days: tuple[str, str], before: str
+) -> None:
+    at = datetime.fromtimestamp(NOW, UTC)
+    asked = edition("booking_metrics", "csv", period=period(*days, zone=ZONE, now=at, max_days=400))
+    found = await made(months, asked)
+    assert f"Compared with {before}." in found.text and f"Compared with {before}." in found.html
+
+
+async def test_of_a_month_the_figures_before_are_those_of_the_month_before(months: ClickHouse) -> None:
+    at = datetime.fromtimestamp(NOW, UTC)
+    october, september = (
+        edition("booking_metrics", "csv", period=period(*days, zone=ZONE, now=at, max_days=400))
+        for days in (("2026-10-01", "2026-10-31"), ("2026-09-01", "2026-09-30"))
+    )
+    texts = [(await made(months, one)).text for one in (october, september)]
+    now = re.search(r"^  Created: ([0-9,]+) ", texts[1], re.MULTILINE)
+    assert (
+        now is not None
+        and f"before: {now[1]})" in (re.search(r"^  Created: .*$", texts[0], re.MULTILINE) or [""])[0]
+    )
+
+
+async def test_lists_that_are_cut_say_so_in_mail_and_file(
+    months: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (answers, lists):
+        monkeypatch.setattr(module, "MOST_ROUTES", 3)
+        monkeypatch.setattr(module, "MOST_DRIVERS", 2)
+    found = await made(months, edition(form="csv"))
+    assert found.attachment is not None
+    with zipfile.ZipFile(io.BytesIO(found.attachment.content)) as packed:
+        about = packed.read("about.txt").decode()
+    for said in (found.text, seen(found.html), about):
+        assert "The 3 routes booked most; there are more" in said
+        assert "The 2 drivers who earned most, of 3 with a completed trip" in said
+
+
+async def test_a_week_is_drawn_by_its_weekdays(months: ClickHouse) -> None:
+    at = datetime.fromtimestamp(NOW, UTC)
+    week = period("2026-10-19", "2026-10-25", zone=ZONE, now=at, max_days=400)
+    found = await made(months, edition("booking_metrics", period=week))
+    assert re.search(r"Created: lowest \d+ \((Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d\d\)", found.text)
 
 
 def test_both_bodies_name_the_way_out(reports: dict[str, Rendered]) -> None:

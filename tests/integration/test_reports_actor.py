@@ -179,7 +179,7 @@ async def test_of_a_replica_that_is_killed_while_it_sends_one_peer_goes_on(
     clock = MovedClock("2026-11-24T07:00:00Z")
     schedule = await bureau.schedule(clock, recipients=[ADA, OBI, EVE])
     clock.set("2026-11-24T08:00:00Z")
-    command = [sys.executable, "-m", "tests.support.holder", reports_url, "2026-11-24T08:00:00Z", "2.0"]
+    command = [sys.executable, "-m", "tests.support.holder", reports_url, "2026-11-24T08:00:00Z", "0.8"]
     dying = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert dying.stdout is not None
     assert await asyncio.wait_for(dying.stdout.readline(), 60) == b"sending\n"

@@ -15,11 +15,17 @@ from openride_analytics.embedded.clickhouse import EmbeddedClickHouse
 from tests.support.api import Served
 from tests.support.events import stream
 from tests.support.exports import environ, exporting, made
+from tests.support.reports import asked
 from tests.support.schemathesis_hooks import NOW
 from tests.support.tokens import bearer, signed
 from tests.support.warehouse import prepared
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.clickhouse,
+    pytest.mark.postgres,
+    pytest.mark.redis,
+    pytest.mark.timeout(300),
+]
 
 ROOT = Path(__file__).parents[2]
 CASES = 2_000
@@ -35,7 +41,17 @@ generation = { max-examples = 20 }
 include-path = "/v1/exports/metrics/excel"
 generation = { max-examples = 4 }
 phases.coverage.enabled = false
-"""  # a stream has no end of its own; a workbook takes long to make, and has parameters that all metrics have
+
+[[operations]]
+include-path = "/v1/reports/schedule/{schedule_id}/preview"
+generation = { max-examples = 4 }
+phases.coverage.enabled = false
+
+[[operations]]
+include-name = ["POST /v1/reports/schedule", "PATCH /v1/reports/schedule/{schedule_id}"]
+generation = { max-examples = 40 }
+phases.coverage.enabled = false
+"""  # a stream has no end of its own; workbooks and previews take long to make, lists of a hundred addresses to invent
 
 
 def some_events() -> list[dict[str, Any]]:
@@ -44,7 +60,9 @@ def some_events() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def variables(clickhouse_server: EmbeddedClickHouse, redis_url: str, tmp_path: Path) -> dict[str, str]:
+def variables(
+    clickhouse_server: EmbeddedClickHouse, redis_url: str, reports_url: str, tmp_path: Path
+) -> dict[str, str]:
     """Of a service that asks for tokens, counts requests, and has something to tell; nobody has exported there yet."""
     settings = prepared(clickhouse_server, "test_schemathesis", some_events())
     return environ(
@@ -54,6 +72,8 @@ def variables(clickhouse_server: EmbeddedClickHouse, redis_url: str, tmp_path: P
         RATE_LIMIT_PER_MINUTE="1000000",
         EXPORT_MAX_PER_USER="10000",
         EXPORT_MAX_WAITING="10000",
+        REPORT_MAX_PER_USER="10000",
+        DATABASE_URL=reports_url,
     )
 
 
@@ -72,12 +92,23 @@ async def api(variables: dict[str, str], export_id: str) -> AsyncIterator[Served
         yield served
 
 
-async def test_it_finds_nothing(api: Served, export_id: str, tmp_path: Path) -> None:
+@pytest.fixture
+async def report_ids(api: Served) -> dict[str, str]:
+    """A schedule, and a run of it that waits."""
+    who = bearer(TOKEN)
+    schedule = (await api.client.post("/v1/reports/schedule", json=asked(), headers=who)).json()["id"]
+    run = (await api.client.post(f"/v1/reports/schedule/{schedule}/execute", headers=who)).json()["id"]
+    return {"SCHEDULE_ID": schedule, "EXECUTION_ID": run}
+
+
+async def test_it_finds_nothing(
+    api: Served, export_id: str, report_ids: dict[str, str], tmp_path: Path
+) -> None:
     report = tmp_path / "report.json"
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     arguments = [
         *("run", f"{api.server.url}/schema/openapi.json", "--header", f"Authorization: Bearer {TOKEN}"),
-        *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "45", "--seed", "1"),
+        *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "12", "--seed", "1"),
         *(
             "--report",
             "json",
@@ -88,7 +119,6 @@ async def test_it_finds_nothing(api: Served, export_id: str, tmp_path: Path) -> 
             "--no-color",
         ),
         "--continue-on-failure",
-        *("--exclude-path-regex", "^/v1/reports"),  # they need PostgreSQL, which this service is not given
     ]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", *arguments),
@@ -98,6 +128,7 @@ async def test_it_finds_nothing(api: Served, export_id: str, tmp_path: Path) -> 
             "PYTHONPATH": str(ROOT),
             "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
             "EXPORT_ID": export_id,
+            **report_ids,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -128,11 +128,17 @@ class Bureau:
         return Runs(self.postgres)
 
     def replica(
-        self, clock: MovedClock, environ: Mapping[str, str] | None = None, *, lease_seconds: float = 60
+        self,
+        clock: MovedClock,
+        environ: Mapping[str, str] | None = None,
+        *,
+        lease_seconds: float = 60,
+        postgres: Postgres | None = None,
+        mails: bool = False,
     ) -> Runner:
-        """`environ`: settings of its own."""
+        """`environ`: settings of its own; `postgres`: its own way there; `mails`: to a real server, unwatched."""
         return reports_runner(
-            self.postgres,
+            postgres or self.postgres,
             self.clickhouse,
             settings(self.url, **(environ or {})),
             self.metrics,
@@ -141,14 +147,16 @@ class Bureau:
             lease_seconds=lease_seconds,
             tick_seconds=0.05,
             made_by=self.maker,
-            sent_by=self.sender,
+            sent_by=None if mails else self.sender,
         )
 
     async def schedule(self, clock: MovedClock, **changes: Any) -> StoredSchedule:
         """One that is made now: daily at 08:00 in London, but for `changes`."""
         terms = understand(msgspec.convert(asked(**changes), ScheduleRequest), timezone="Africa/Lagos")
         turn = begin(terms, clock.moment)
-        return await self.schedules.add(uuid4(), SUBJECT, terms, turn, clock.moment, None)
+        made = await self.schedules.add(uuid4(), SUBJECT, terms, turn, clock.moment, None, most=100)
+        assert made is not None
+        return made
 
     async def read(self, schedule: StoredSchedule) -> StoredSchedule:
         found = await self.schedules.get(schedule.id, None)
@@ -211,8 +219,8 @@ def migrated_url(postgres_url: str) -> str:
     url = urlsplit(postgres_url)._replace(path=f"/{_DATABASE}").geturl()
 
     async def make() -> None:
-        async with _client(postgres_url) as client:
-            await client.execute(f"CREATE DATABASE {_DATABASE}")
+        async with client(postgres_url) as made:
+            await made.execute(f"CREATE DATABASE {_DATABASE}")
         await migrate_postgres(settings(url))
 
     asyncio.run(make())
@@ -222,25 +230,30 @@ def migrated_url(postgres_url: str) -> str:
 @pytest.fixture
 async def reports_url(migrated_url: str) -> str:
     """A database with the tables, and nothing in them."""
-    async with _client(migrated_url) as client:
-        await client.execute("TRUNCATE report_schedules CASCADE")
+    async with client(migrated_url) as made:
+        await made.execute("TRUNCATE report_schedules CASCADE")
     return migrated_url
 
 
 @asynccontextmanager
-async def _client(url: str) -> AsyncIterator[Postgres]:
-    client = Postgres(tree.Postgres(url=Secret(url)))
-    await client.open()
+async def client(url: str) -> AsyncIterator[Postgres]:
+    """A client of its own."""
+    made = Postgres(tree.Postgres(url=Secret(url)))
+    await made.open()
     try:
-        yield client
+        yield made
     finally:
-        await client.close()
+        await made.close()
 
 
 @pytest.fixture
 async def bureau(reports_url: str) -> AsyncIterator[Bureau]:
-    postgres = Postgres(tree.Postgres(url=Secret(reports_url)))
-    await postgres.open()
-    clickhouse = ClickHouse(settings(reports_url).clickhouse)
-    yield Bureau(postgres, reports_url, clickhouse)
-    await postgres.close()
+    async with bureau_at(reports_url) as made:
+        yield made
+
+
+@asynccontextmanager
+async def bureau_at(url: str) -> AsyncIterator[Bureau]:
+    """Around a database that has the tables."""
+    async with client(url) as postgres:
+        yield Bureau(postgres, url, ClickHouse(settings(url).clickhouse))

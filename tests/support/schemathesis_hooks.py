@@ -13,7 +13,8 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from tests.support.schemathesis_exports import can_be_made, put_right
+from tests.support import schemathesis_exports, schemathesis_reports
+from tests.support.schemathesis_exports import can_be_made
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # what time it is for the API
 _DAYS = st.dates(date(2026, 9, 1), date(2026, 12, 31))
@@ -35,8 +36,10 @@ def filter_case(_: Any, case: Any) -> bool:
 @schemathesis.hook
 def before_call(_: Any, case: Any, __: Any) -> None:
     """What to ask instead; examples come by here too, and by no other hook."""
+    schemathesis_reports.keep(case)
     if case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE:
-        put_right(case)
+        schemathesis_exports.put_right(case)
+        schemathesis_reports.put_right(case)
 
 
 def _in_order(asked: dict[str, Any], endless: bool) -> bool:

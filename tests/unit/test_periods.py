@@ -15,6 +15,7 @@ from openride_analytics.stats.periods import (
     day_start,
     last_days,
     local,
+    month_before,
     period,
     previous,
     zone,
@@ -258,3 +259,19 @@ def test_the_previous_period_is_as_long_and_just_before(
 ) -> None:
     found = previous(ask(start, end, NEW_YORK))
     assert (local(found.since, NEW_YORK), local(found.until, NEW_YORK)) == before
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "before"),
+    [
+        ("2026-10-01", "2026-10-31", "2026-09-01 to 2026-09-30"),
+        ("2027-03-01", "2027-03-31", "2027-02-01 to 2027-02-28"),
+        ("2027-01-01", "2027-01-31", "2026-12-01 to 2026-12-31"),
+        ("2026-10-01", "2026-10-30", None),
+        ("2026-10-02", "2026-11-01", None),
+        ("2026-10-01T00:00", "2026-10-31T12:00", None),
+    ],
+)
+def test_before_a_calendar_month_is_a_calendar_month(start: str, end: str, before: str | None) -> None:
+    found = month_before(ask(start, end, NEW_YORK))
+    assert (found and found.label) == before

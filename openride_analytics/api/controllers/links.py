@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.operations import documented
+from openride_analytics.api.options import options
 from openride_analytics.api.parameters import asks_nothing
 from openride_analytics.api.responses import problems
 from openride_analytics.exports.names import content_disposition
@@ -94,7 +95,7 @@ def _leaving(desk: Reports) -> list[ControllerRouterHandler]:
             raise NotFoundException
         return _page("Unsubscribed", "There will be no more mails of this report.")
 
-    return [ask_unsubscribe, unsubscribe]
+    return [options("/unsubscribe/{link:str}", "GET", "POST"), ask_unsubscribe, unsubscribe]
 
 
 def _page(title: str, text: str, form: str = "") -> Response[str]:

@@ -20,12 +20,13 @@ from openride_analytics.api.examples import reports as examples
 from openride_analytics.api.headers import SCHEDULE_KEY
 from openride_analytics.api.idempotency import idempotency_key, reused
 from openride_analytics.api.operations import documented
+from openride_analytics.api.options import options
 from openride_analytics.api.parameters import asks, asks_nothing
 from openride_analytics.api.problems import NotConfigured, Unprocessable
 from openride_analytics.api.responses import problems
 from openride_analytics.api.whose import whose
 from openride_analytics.errors import Invalid
-from openride_analytics.reports.desk import Reports, Reused
+from openride_analytics.reports.desk import Full, Reports, Reused
 from openride_analytics.schema.reports import (
     Schedule,
     ScheduleList,
@@ -75,8 +76,8 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
     async def add_schedule(request: Asking) -> Response[Schedule]:
         """A daily report covers the local day before, a weekly one the ISO week before, a monthly one the month before;
         it is due at a local time, once in each, whatever clocks do, and on the 31st of a shorter month on its last day.
-        `owner_email` is told of a run that failed. With an Idempotency-Key a request can be repeated: 409 if its
-        schedule was deleted meanwhile.
+        `owner_email` is told of a run that failed or did not reach everybody. With an Idempotency-Key a request can be
+        repeated: 409 if its schedule was deleted meanwhile. 409 too for who has REPORT_MAX_PER_USER schedules.
         """
         asked = await decoded(request, ScheduleRequest)
         key = idempotency_key(request)
@@ -86,6 +87,8 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
             raise _unprocessable(group) from None
         except Reused:
             raise Unprocessable([reused()]) from None
+        except Full as full:
+            raise HTTPException(status_code=409, detail=_full(full.most)) from None
         if found is None:
             raise HTTPException(status_code=409, detail=_GONE)
         headers = {"Location": f"/v1/reports/schedule/{found.id}"}
@@ -102,7 +105,7 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
         """One's own, the newest first; admins see those of all."""
         return await desk.page(whose(request), asked)
 
-    return [add_schedule, list_schedules]
+    return [options("/schedule", "GET", "POST"), add_schedule, list_schedules]
 
 
 def _one(desk: Reports) -> list[ControllerRouterHandler]:
@@ -125,8 +128,9 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
         guards=[asks_nothing],
     )
     async def change_schedule(request: Asking, schedule_id: FromPath[UUID]) -> Schedule:
-        """Only what is sent is changed, in `parameters` too. `active: false` pauses it, `active: true` goes on with the
-        next time that is to come. A period that has been reported is not reported again at another time.
+        """Only what is sent is changed, in `parameters` too. `active: false` pauses it and ends a run that waits to be
+        tried again; `active: true` goes on with the next time that is to come. A period that has been reported is not
+        reported again at another time.
         """
         asked = await decoded(request, SchedulePatch)
         try:
@@ -142,17 +146,22 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
         guards=[asks_nothing],
     )
     async def delete_schedule(request: Asking, schedule_id: FromPath[UUID]) -> None:
-        """Its executions can still be asked for. A run that waits is not begun; one in hand comes to its end."""
+        """Its executions can still be asked for. A run that waits is ended; one in hand comes to its end."""
         if not await desk.delete(schedule_id, whose(request)):
             raise NotFoundException
 
-    return [get_schedule, change_schedule, delete_schedule]
+    allowed = options("/schedule/{schedule_id:uuid}", "GET", "PATCH", "DELETE")
+    return [allowed, get_schedule, change_schedule, delete_schedule]
 
 
 def _found(schedule: Schedule | None) -> Schedule:
     if schedule is None:
         raise NotFoundException
     return schedule
+
+
+def _full(most: int) -> str:
+    return f"{most} schedules of yours are all that one user may have; DELETE one, or change one"
 
 
 def _unprocessable(group: ExceptionGroup[Exception]) -> Exception:

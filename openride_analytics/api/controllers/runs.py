@@ -49,6 +49,7 @@ def _asking(desk: Reports) -> list[ControllerRouterHandler]:
         operation_class=documented(
             path=SchedulePath,
             body=examples.EXECUTE,
+            body_required=False,
             example=examples.PENDING,
             sends={202: ["Location.report"]},
         ),

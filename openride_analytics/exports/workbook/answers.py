@@ -58,29 +58,31 @@ class Content:
 
 async def content(clickhouse: ClickHouse, question: Question) -> Content:
     """Everything or nothing. Raises a group of Retryable."""
-    return await _content(clickhouse, question, AREAS, tolerant=False)
+    return await _content(clickhouse, question, previous(question.period), AREAS, tolerant=False)
 
 
-async def content_of(clickhouse: ClickHouse, question: Question, areas: Sequence[str]) -> Content:
-    """Of those areas, what can be had. Raises Retryable if that is nothing."""
-    found = await _content(clickhouse, question, areas, tolerant=True)
+async def content_of(
+    clickhouse: ClickHouse, question: Question, before: Period, areas: Sequence[str]
+) -> Content:
+    """Of those areas, what can be had, compared with `before`. Raises Retryable if that is nothing."""
+    found = await _content(clickhouse, question, before, areas, tolerant=True)
     if not found.areas:
         raise Retryable("clickhouse", "none of the areas could be asked for")
     return found
 
 
 async def _content(
-    clickhouse: ClickHouse, question: Question, areas: Sequence[str], *, tolerant: bool
+    clickhouse: ClickHouse, question: Question, before: Period, areas: Sequence[str], *, tolerant: bool
 ) -> Content:
     granularity = question.series or Granularity.DAILY
     asked = replace(question, series=granularity)
-    before = replace(question, series=None, period=previous(question.period))
+    earlier = replace(question, series=None, period=before)
     slots = asyncio.Semaphore(AT_ONCE)
     tasks: dict[tuple[str, bool], asyncio.Task[Any]] = {}
     async with asyncio.TaskGroup() as group:
         for area in areas:
             for now in (True, False) if area != "Routes" else (True,):
-                ask = _bound(area, clickhouse, asked if now else before, now=now)
+                ask = _bound(area, clickhouse, asked if now else earlier, now=now)
                 tasks[area, now] = group.create_task(_in_turn(slots, area, ask, tolerant=tolerant))
     answers = {key: task.result() for key, task in tasks.items()}
     missing = [area for area in areas if any(answers[key] is None for key in answers if key[0] == area)]
@@ -88,7 +90,7 @@ async def _content(
     return Content(
         question=asked,
         granularity=granularity,
-        before=before.period,
+        before=before,
         now=_answers(answers, now=True),
         then=_answers(answers, now=False),
         routes=listed[:MOST_ROUTES],

@@ -1,11 +1,16 @@
 -- Take up the oldest run that waits, or whose replica has let its lease end. $1 claim, $2 now, $3 seconds of the
--- lease: it is of the server's clock, since those of replicas differ.
+-- lease: it is of the server's clock, since those of replicas differ. Those that `call_off` would end are left to it.
 -- Result: the execution with its schedule.
 WITH taken AS (
-    SELECT id FROM report_executions
-    WHERE (status = 'pending' AND (retry_at IS NULL OR retry_at <= $2)) OR (status = 'running' AND lease_until < now())
-    ORDER BY created_at
-    FOR UPDATE SKIP LOCKED
+    SELECT e.id
+    FROM report_executions AS e
+    JOIN report_schedules AS s ON s.id = e.schedule_id
+    WHERE ((e.status = 'pending' AND (e.retry_at IS NULL OR e.retry_at <= $2))
+        OR (e.status = 'running' AND e.lease_until < now()))
+        AND s.deleted_at IS NULL
+        AND (s.active OR e.trigger <> 'schedule')
+    ORDER BY e.created_at
+    FOR UPDATE OF e SKIP LOCKED
     LIMIT 1
 )
 UPDATE report_executions AS e

@@ -1,11 +1,13 @@
 -- The end of a run, and what it means for its schedule: so many failures in a row pause it.
+-- The owner is to be told of one that failed, or did not reach everybody with everything; of a dry run the mail says it.
 -- $1 execution id, $2 claim, $3 status, $4 now, $5 error_message, $6 rows_exported, $7 file_path, $8 failures that pause.
 -- Result: whether the schedule is paused now; none if the run is no longer ours.
 WITH ended AS (
     UPDATE report_executions
     SET
         status = $3, completed_at = $4, error_message = $5, rows_exported = $6, file_path = $7, claim = NULL,
-        lease_until = NULL, retry_at = NULL, notice = CASE WHEN $3 = 'failed' THEN 'due' END
+        lease_until = NULL, retry_at = NULL,
+        notice = CASE WHEN $3 = 'failed' OR ($3 = 'partial' AND trigger <> 'dry_run') THEN 'due' END
     WHERE id = $1 AND claim = $2
     RETURNING schedule_id, trigger, status
 ), counted AS (
