@@ -23,7 +23,7 @@ run: $(VENV)/.stamp-run ## the whole stack on this machine, with simulated rides
 	$(BIN)/openride-analytics dev $(ARGS)
 
 test: $(VENV)/.stamp-dev ## all tests, the faults of ingestion for a twentieth of their time (ARGS="tests/unit -k settings" ...)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 faults: $(VENV)/.stamp-dev ## the faults of ingestion at their full length, about half an hour
 	OPENRIDE_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout 600 $(ARGS)
