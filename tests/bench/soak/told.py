@@ -57,7 +57,7 @@ def draw(samples: Sequence[Sample], title: str, file: Path) -> None:
                 line = [found.at_begin + found.per_hour * (end - found.begin) / 3600 for end in ends]
                 panel.plot([end / 60 for end in ends], line, linestyle="--", linewidth=1)
             panel.set_title(f"{series.name} ({series.unit})", loc="left")
-            panel.set_ylim(bottom=0)
+            panel.set_ylim(0, 1.1 * max([*values, 1.0]))
             panel.grid(alpha=0.3)
         panels[-1].set_xlabel("minutes")
         figure.savefig(file, format="svg", metadata={"Date": None})
