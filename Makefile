@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3 python;
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export lock settings-doc metrics-doc \
+.PHONY: help run test faults chaos check fmt bench bench-ingest bench-api bench-export soak lock settings-doc metrics-doc \
 	collector check-deploy check-image clean
 
 help: ## list the targets
@@ -52,6 +52,9 @@ bench-api: $(VENV)/.stamp-dev ## measure questions: 10 million events, then 1 an
 
 bench-export: $(VENV)/.stamp-dev ## measure exports of 10 million rows, and what others need for the same (ten minutes)
 	$(BIN)/python -m tests.bench exports --rows 10000000 $(ARGS)
+
+soak: $(VENV)/.stamp-dev ## hold all roles under 2,000 events/s, questions, exports and reports: what grows (MINUTES=30)
+	$(BIN)/python -m tests.bench.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 # What is locked: exact versions and the hashes of their files, for every platform; no place to get them from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
