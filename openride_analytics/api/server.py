@@ -100,6 +100,7 @@ class _Server(uvicorn.Server):
             server.close()
         for connection in late:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        await asyncio.sleep(_LOOK_SECONDS)  # those just accepted are known then
         with suppress(TimeoutError):
             async with asyncio.timeout(self._linger):
                 while self.server_state.connections:
@@ -150,7 +151,11 @@ class _Protocol(H11Protocol):
     def answer_and_close(self) -> None:
         """The request under way, else the next one, is the last here, and its answer says so."""
         self._last = True
-        if self.cycle is not None and _CLOSE not in self.cycle.default_headers:
+        if (
+            self.cycle is not None
+            and not self.cycle.response_started
+            and _CLOSE not in self.cycle.default_headers
+        ):
             self.cycle.keep_alive = False
             self.cycle.default_headers = [*self.cycle.default_headers, _CLOSE]
 
