@@ -100,14 +100,15 @@ class _Server(uvicorn.Server):
             server.close()
         for connection in late:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
-        await asyncio.sleep(_LOOK_SECONDS)  # those just accepted are known then
         with suppress(TimeoutError):
             async with asyncio.timeout(self._linger):
-                while self.server_state.connections:
+                while True:
                     for protocol in list(self.server_state.connections):
                         if isinstance(protocol, _Protocol):
                             protocol.answer_and_close()
-                    await asyncio.sleep(_LOOK_SECONDS)
+                    await asyncio.sleep(_LOOK_SECONDS)  # those just accepted are known then
+                    if not self.server_state.connections:
+                        break
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
