@@ -4,7 +4,11 @@
 -- its first creation in the range).
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear
+WITH
+(
+    SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
+    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT h3ToString(cell) AS hex, h3ToGeo(cell).1 AS lat, h3ToGeo(cell).2 AS lon, value
 FROM
 (

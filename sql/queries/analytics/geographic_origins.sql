@@ -5,7 +5,11 @@
 -- its first such event in the range). A route's origin is that of its latest creation, whenever it was.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH (SELECT groupArray({entity:Identifier}) FROM {outcomes:Identifier} FINAL WHERE events > bitCount(seen)) AS unclear
+WITH
+(
+    SELECT groupArray({entity:Identifier}) FROM {outcomes:Identifier} FINAL
+    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     if(route.state = '', 'Unknown', route.state) AS state,
     if(route.city = '', 'Unknown', route.city) AS city,

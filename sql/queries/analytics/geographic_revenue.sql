@@ -4,7 +4,11 @@
 -- in the range). A payment's route is that of its booking's first creation; a route's origin that of its latest.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
+WITH
+(
+    SELECT groupArray(payment_id) FROM agg_payments FINAL
+    WHERE events > bitCount(bitAnd(seen, 7)) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     if(route.state = '', 'Unknown', route.state) AS state,
     if(route.city = '', 'Unknown', route.city) AS city,

@@ -9,7 +9,11 @@
 -- first bucket.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
-WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
+WITH
+(
+    SELECT groupArray(payment_id) FROM agg_payments FINAL
+    WHERE events > bitCount(bitAnd(seen, 7)) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     bucket,
     if(route.place = '', 'Unknown', route.place) AS label,

@@ -3,7 +3,11 @@
 -- Result: bucket (one of the edges; buckets without events are left out), created, confirmed, cancelled, completed,
 -- total_value (of those confirmed in the bucket: the price at their first confirmation in it).
 -- As in bookings.sql, the first of several events is looked for only where there are several.
-WITH (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear
+WITH
+(
+    SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
+    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     bucket,
     sumIf(bookings, event_type = 'booking.created') AS created,

@@ -15,8 +15,14 @@
 -- do so for all would cost many times as much. Distances are added up in the order of the trips, and compared as they
 -- are shown: a sum of floats depends on the order.
 WITH
-    (SELECT groupArray(trip_id) FROM agg_trips FINAL WHERE events > bitCount(seen)) AS unclear,
-    (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear_bookings
+    (
+        SELECT groupArray(trip_id) FROM agg_trips FINAL
+        WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    ) AS unclear,
+    (
+        SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
+        WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    ) AS unclear_bookings
 SELECT
     count() AS total_drivers,
     sum(earnings) AS earned,

@@ -3,7 +3,11 @@
 -- Result: bucket (one of the edges; buckets without events are left out), initiated, success, failed, refunded,
 -- revenue (of those that succeeded in the bucket, the amount at their first success in it, if that is in {currency}).
 -- As in payments.sql, the first of several events is looked for only where there are several.
-WITH (SELECT groupArray(payment_id) FROM agg_payments FINAL WHERE events > bitCount(bitAnd(seen, 7))) AS unclear
+WITH
+(
+    SELECT groupArray(payment_id) FROM agg_payments FINAL
+    WHERE events > bitCount(bitAnd(seen, 7)) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     bucket,
     sumIf(payments, event_type = 'payment.initiated') AS initiated,

@@ -16,7 +16,11 @@
 -- several confirmations (the least (event_timestamp, event id as text)) is looked for only where there are several, of
 -- the `unclear`: to do so for all would cost many times as much. A part of `first` read as a column of its own would not
 -- be merged by FINAL: hence the last setting.
-WITH (SELECT groupArray(booking_id) FROM agg_popular_routes FINAL WHERE events > bitCount(seen)) AS unclear
+WITH
+(
+    SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
+    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     confirmed.route_id AS route_id,
     bookings,

@@ -3,7 +3,11 @@
 -- Result: bucket (one of the edges; buckets without events are left out), started, completed, cancelled,
 -- earnings (of those completed in the bucket: the driver's, at their first completion in it).
 -- As in trips.sql, the first of several events is looked for only where there are several.
-WITH (SELECT groupArray(trip_id) FROM agg_trips FINAL WHERE events > bitCount(seen)) AS unclear
+WITH
+(
+    SELECT groupArray(trip_id) FROM agg_trips FINAL
+    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+) AS unclear
 SELECT
     bucket,
     sumIf(trips, event_type = 'trip.started') AS started,
