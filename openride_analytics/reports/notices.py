@@ -4,9 +4,11 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 from openride_analytics import settings as tree
 from openride_analytics.clock import Clock
+from openride_analytics.errors import Invalid
 from openride_analytics.reports.delivery import Delivery, Status
 from openride_analytics.reports.patience import answered
 from openride_analytics.schema.reports import RunStatus
@@ -46,19 +48,20 @@ class Notices:
         if notice is None:
             return False
         lease = self.runs.lease_seconds
+        text = self._text(notice)  # before it is marked as being sent
         if await answered(self.clock, lease, lambda: self.runs.notifying(notice)):
-            outcome, retry_at = await self._told(notice, now)
+            outcome, retry_at = await self._told(notice, text, now)
             self.metrics.report_notices_total.labels("retry" if retry_at else outcome).inc()
             await answered(self.clock, lease, lambda: self.runs.notified(notice, outcome, retry_at))
         return True
 
-    async def _told(self, notice: Notice, now: datetime) -> tuple[str, datetime | None]:
+    async def _told(self, notice: Notice, text: str, now: datetime) -> tuple[str, datetime | None]:
         """What is kept of the notice: sent, failed, or due again at some time."""
         failed = notice.status == RunStatus.FAILED
         found = await self.tell(
             notice.owner_email,
             subject=f"Report {'failed' if failed else 'incomplete'}: {notice.report_name}",
-            text=self._text(notice),
+            text=text,
             message_id=f"{notice.id}.{notice.status}",
         )
         if found.status is Status.RETRY and notice.tries < TRIES:
@@ -71,7 +74,7 @@ class Notices:
         return "failed", None
 
     def _text(self, notice: Notice) -> str:
-        period = Period(notice.since, notice.until, zone(notice.timezone))
+        period = Period(notice.since, notice.until, _zone(notice.timezone))
         failed = notice.status == RunStatus.FAILED
         what = "has failed" if failed else "was sent, but not all of it to everybody"
         lines = [
@@ -87,3 +90,11 @@ class Notices:
         lines.append(f"Execution: {base}/v1/reports/executions/{notice.id}")
         lines.append(f"Schedule: {base}/v1/reports/schedule/{notice.schedule_id}")
         return "\n\n".join(lines) + "\n"
+
+
+def _zone(name: str) -> ZoneInfo:
+    """UTC for one that this system no longer knows: the owner has to be told all the same."""
+    try:
+        return zone(name)
+    except Invalid:
+        return ZoneInfo("UTC")

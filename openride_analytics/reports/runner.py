@@ -99,12 +99,15 @@ class Runner:
             for _ in range(made.count("missed")):
                 self._metrics.report_runs_total.labels(str(schedule.terms.report_type), "missed").inc()
 
-    async def clear_up(self) -> None:
-        """End runs that wait for a schedule that is paused or gone; forget what is old. Raises Retryable."""
-        now = self._now()
-        ended = await self._runs.call_off(None, now)
+    async def call_off(self) -> None:
+        """End runs that wait for a schedule that is paused or gone. Raises Retryable."""
+        ended = await self._runs.call_off(None, self._now())
         if ended:
             log.info("runs that waited were called off", extra={"count": ended})
+
+    async def forget(self) -> None:
+        """Remove what is old. Raises Retryable."""
+        now = self._now()
         await self._runs.forget(now, now - self._history)
 
     async def work(self, run: Run, stopping: asyncio.Event) -> str:
@@ -129,7 +132,7 @@ class Runner:
         self, in_hand: "set[asyncio.Task[None]]", stopping: asyncio.Event, wake: Callable[[], None]
     ) -> None:
         await self.enqueue()
-        await self.clear_up()
+        await self.call_off()
         while len(in_hand) < AT_ONCE and not stopping.is_set():
             run = await self._runs.claim(self._now())
             if run is None:
@@ -137,6 +140,7 @@ class Runner:
             _begin(self._guarded(run, stopping), in_hand, wake)
         if not any(task.get_name() == "notices" for task in in_hand):
             _begin(self._tell(), in_hand, None, name="notices")
+        await self.forget()  # last: that it takes too long must not keep runs from being claimed
 
     async def _guarded(self, run: Run, stopping: asyncio.Event) -> None:
         try:

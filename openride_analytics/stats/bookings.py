@@ -1,6 +1,5 @@
 """Bookings: how many, how they end, what they are worth."""
 
-import asyncio
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -10,6 +9,7 @@ from openride_analytics.stats.numbers import mean_money, money, rate
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
 from openride_analytics.stats.series import Row, series
+from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -17,7 +17,7 @@ from openride_analytics.store.sql import statement
 async def bookings(clickhouse: ClickHouse, question: Question) -> BookingMetrics:
     """Bookings in the question's range. Raises Retryable."""
     period = question.period
-    totals, points = await asyncio.gather(
+    totals, points = await together(
         _totals(clickhouse, period),
         series(clickhouse, question, "metrics/bookings_series", _point, empty=_EMPTY),
     )

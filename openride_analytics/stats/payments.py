@@ -1,6 +1,5 @@
 """Payments: how many, how they end, what they bring, how long they take."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from openride_analytics.stats.numbers import mean, money, rate
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
 from openride_analytics.stats.series import Row, series
+from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -36,7 +36,7 @@ class _Group:
 async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics:
     """Payments in the question's range; revenue in its currency. Raises Retryable."""
     period, currency = question.period, question.currency
-    totals, points = await asyncio.gather(
+    totals, points = await together(
         _totals(clickhouse, period, currency),
         series(clickhouse, question, "metrics/payments_series", _point, empty=_EMPTY, currency=currency),
     )

@@ -1,6 +1,5 @@
 """People: how many act, how many register, how far drivers have come."""
 
-import asyncio
 from datetime import UTC
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from openride_analytics.stats.numbers import rate
 from openride_analytics.stats.periods import Period, last_days
 from openride_analytics.stats.questions import Question
 from openride_analytics.stats.series import Row, series
+from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -19,7 +19,7 @@ MONTH: Final = 30  # days, whatever the calendar's month
 async def users(clickhouse: ClickHouse, question: Question) -> UserMetrics:
     """People in the question's range. Raises Retryable."""
     period = question.period
-    totals, points = await asyncio.gather(
+    totals, points = await together(
         _totals(clickhouse, period),
         series(clickhouse, question, "metrics/users_series", _point, empty=_EMPTY),
     )

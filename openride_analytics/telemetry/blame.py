@@ -18,7 +18,9 @@ _MOST_CAUSES: Final = 4
 _HIDDEN: Final = "…"
 
 _PRIVATE: Final = (
-    (re.compile(r"(['\"`]).*?\1", re.DOTALL), rf"\1{_HIDDEN}\1"),
+    # Not the apostrophe within a word; and what is quoted in a text that was cut may not end.
+    (re.compile(r"(?<!\w)(['\"`]).*?(?:\1(?!\w)|\Z)", re.DOTALL), rf"\1{_HIDDEN}\1"),
+    (re.compile(r"(?i)\b(password|secret|token|authorization)(\s*[=:]\s*)\S+"), rf"\1\2{_HIDDEN}"),
     (re.compile(r"\([^()]*\)=\([^()]*\)"), f"({_HIDDEN})"),  # PostgreSQL: Key (email)=(...) already exists
     (re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+"), _HIDDEN),
     (re.compile(r"\S+@\S+"), _HIDDEN),
@@ -31,7 +33,9 @@ _PRIVATE: Final = (
 
 def blame(error: BaseException) -> dict[str, object]:
     """type, message, at (module:line, of ours where it passed through any), raised_at where that was another's,
-    causes (classes, the nearest first) if there are any."""
+    causes (classes, the nearest first) if there are any. Of a group of errors the first one is meant."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     places = list(_places(error.__traceback__))
     ours = [place for place in places if place.startswith(_OURS)]
     said: dict[str, object] = {"type": type(error).__name__, "message": message(error)}
@@ -46,7 +50,7 @@ def blame(error: BaseException) -> dict[str, object]:
 
 def cleaned(text: str) -> str:
     """The first line of somebody else's message, without what may be private."""
-    line = text[: 4 * _LONGEST]
+    line = text.strip()[: 4 * _LONGEST]
     for pattern, instead in _PRIVATE:
         line = pattern.sub(instead, line)
     return (line.splitlines() or [""])[0][:_LONGEST]

@@ -161,7 +161,7 @@ async def test_one_in_hand_that_must_wait_is_called_off_after_its_schedule_was_p
     await change(api, schedule, active=False)
     bureau.sender.always = BUSY
     await replica.work(run, asyncio.Event())
-    await replica.clear_up()
+    await replica.call_off()
     [row] = await bureau.executions(schedule)
     assert (row["status"], row["retry_at"]) == ("failed", None)
 
@@ -173,7 +173,7 @@ async def test_of_a_replica_that_died_a_run_of_a_paused_schedule_is_called_off(
     await bureau.runs.sending(run, ADA)
     await change(api, schedule, active=False)
     await bureau.postgres.execute("UPDATE report_executions SET lease_until = now() - interval '1 second'")
-    await bureau.replica(clock).clear_up()
+    await bureau.replica(clock).call_off()
     assert await bureau.recipients(run.id) == {ADA: "uncertain", OBI: "pending", EVE: "pending"}
 
 
@@ -183,7 +183,7 @@ async def test_one_that_was_asked_for_by_hand_runs_while_its_schedule_is_paused(
     schedule = await bureau.schedule(clock, active=False)
     await api.client.post(f"{PATH}/{schedule.id}/execute", headers=somebody("admin"))
     replica = bureau.replica(clock)
-    await replica.clear_up()
+    await replica.call_off()
     assert await once(replica, clock) == ["completed"]
 
 
@@ -266,7 +266,7 @@ async def test_runs_are_forgotten_when_they_are_old(
         clock.set(f"2026-11-{day}T08:00:00Z")
         await once(replica, clock)
     clock.set("2026-11-26T08:00:01Z")
-    await replica.clear_up()
+    await replica.forget()
     assert await bureau.statuses(schedule) == [("completed", "11-24"), ("completed", "11-25")]
 
 
@@ -278,7 +278,7 @@ async def test_what_is_forgotten_is_not_sent_again(
     await bureau.postgres.execute(
         "UPDATE report_executions SET completed_at = completed_at - interval '9 days'"
     )
-    await replica.clear_up()
+    await replica.forget()
     assert (await once(replica, clock), await bureau.executions(schedule)) == ([], [])
 
 
@@ -291,7 +291,7 @@ async def test_a_run_is_remembered_as_long_as_its_file_is_linked_to(
     await once(replica, clock)
     for day in (27, 28):
         clock.set(f"2026-11-{day}T08:00:00Z")
-        await replica.clear_up()
+        await replica.forget()
         left.append(len(await bureau.executions(schedule)))
     assert left == [1, 0]
 
@@ -304,6 +304,6 @@ async def test_a_schedule_that_was_deleted_is_forgotten_with_its_last_run(
     await bureau.schedules.delete(schedule.id, None, clock.moment)
     for day in (25, 27):
         clock.set(f"2026-11-{day}T08:00:00Z")
-        await replica.clear_up()
+        await replica.forget()
         left.append(await bureau.schedules.get(schedule.id, None) is not None)
     assert left == [True, False]

@@ -307,7 +307,7 @@ async def test_a_file_that_is_linked_to_is_kept_as_long_as_its_link(
     run = await only(bureau, schedule)
     kept = await bureau.runs.file(run["id"], clock.moment)
     clock.set("2026-11-26T08:00:00Z")
-    await replica.clear_up()
+    await replica.forget()
     assert (kept and len(kept.content), run["file_path"], (await only(bureau, schedule))["file_name"]) == (
         2 << 20,
         "report.csv",

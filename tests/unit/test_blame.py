@@ -29,6 +29,28 @@ def test_what_may_be_private_is_left_out(private: str) -> None:
     assert private.strip("'\"") not in cleaned(f"the value {private} was not taken")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Column doesn't exist, value 'Jane Roe' of booking",
+        "can't parse 'Jane Roe, 12 High Street': it isn't JSON",
+        f"could not convert string to float: 'Jane {'x' * 2000}'",
+        "password=Jane",
+        "Token: Jane",
+    ],
+)
+def test_what_is_quoted_is_left_out_whatever_stands_around_it(text: str) -> None:
+    assert "Jane" not in cleaned(text)
+
+
+def test_a_message_that_begins_with_an_empty_line_is_read() -> None:
+    assert cleaned("\n it failed\n twice") == "it failed"
+
+
+def test_of_a_group_the_first_error_is_told() -> None:
+    assert blame(ExceptionGroup("several", [KeyError("a"), ValueError("b")]))["type"] == "KeyError"
+
+
 def test_what_remains_can_be_read() -> None:
     assert cleaned("division by zero in step 3 of 10") == "division by zero in step 3 of 10"
 

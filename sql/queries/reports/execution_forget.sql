@@ -7,4 +7,5 @@ WHERE id IN (
         AND NOT EXISTS (SELECT FROM report_files AS f WHERE f.execution_id = e.id AND f.expires_at > $2)
     ORDER BY e.completed_at
     LIMIT 1000
+    FOR UPDATE OF e SKIP LOCKED
 )
