@@ -8,7 +8,7 @@ deadline is the only one).
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from openride_analytics.store.rows import Rows
 
 _DATA_PACKET: Final = b"\x02\x00"  # a block for no temporary table
 _MIN_REVISION: Final = 54429  # below, asynch silently drops the settings it does not know
+_WRITE_BYTES: Final = 1 << 18
 _THREAD_ROWS: Final = 500  # up to here a block is encoded in a few milliseconds
 
 Settings = Mapping[str, str | int]
@@ -229,9 +230,24 @@ class Wire:
 
     async def _send(self, block: list[bytes]) -> None:
         stream = self._protocol.writer.writer
-        for piece in block:
+        for piece in _gathered(block):
             stream.write(piece)
             await stream.drain()
+            await asyncio.sleep(0)  # a drained stream does not wait, and others want their turn
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces worth a system call: for each the loop gives up the interpreter's lock, and gets it
+    back a millisecond later if a thread has work."""
+    some: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece)
+        if size >= _WRITE_BYTES:
+            yield b"".join(some)
+            some, size = [], 0
+    yield b"".join(some)
 
 
 async def _encode(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> Rows:
