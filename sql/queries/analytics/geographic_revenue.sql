@@ -16,7 +16,8 @@ SELECT
 FROM
 (
     SELECT booking.route_id AS route_id, sum(amount) AS amount
-    FROM
+    FROM (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking
+    RIGHT JOIN
     (
         SELECT booking_id, amount
         FROM daily_payment_metrics
@@ -35,8 +36,7 @@ FROM
             GROUP BY payment_id
         )
         WHERE first.3 = {currency:String}
-    ) AS paid
-    LEFT JOIN (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking USING (booking_id)
+    ) AS paid USING (booking_id)
     GROUP BY route_id
 ) AS counted
 LEFT JOIN

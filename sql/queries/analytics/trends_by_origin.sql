@@ -17,18 +17,17 @@ WITH
 SELECT
     bucket,
     if(route.place = '', 'Unknown', route.place) AS label,
-    sum(entities) AS value,
-    sum(in_all) AS value_in_all
+    count() AS value,
+    countIf(in_all) AS value_in_all
 FROM
 (
-    SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, route_id, count() AS entities, entities AS in_all
+    SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, route_id, 1 AS in_all
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
         AND {entity:Identifier} NOT IN (SELECT arrayJoin(unclear))
-    GROUP BY bucket, route_id
     UNION ALL
-    SELECT bucket, first AS route_id, 1 AS entities, bucket = min(bucket) OVER (PARTITION BY id) AS in_all
+    SELECT bucket, first AS route_id, bucket = min(bucket) OVER (PARTITION BY id) AS in_all
     FROM
     (
         SELECT

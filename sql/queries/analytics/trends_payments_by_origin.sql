@@ -17,20 +17,15 @@ WITH
 SELECT
     bucket,
     if(route.place = '', 'Unknown', route.place) AS label,
-    sum(counted.payments) AS payments,
-    sum(counted.revenue) AS revenue,
-    sum(counted.payments_in_all) AS payments_in_all,
-    sum(counted.revenue_in_all) AS revenue_in_all
+    count() AS payments,
+    sum(amount) AS revenue,
+    countIf(is_first) AS payments_in_all,
+    sumIf(amount, is_first) AS revenue_in_all
 FROM
 (
-    SELECT
-        bucket,
-        booking.route_id AS route_id,
-        count() AS payments,
-        sum(amount) AS revenue,
-        countIf(is_first) AS payments_in_all,
-        sumIf(amount, is_first) AS revenue_in_all
-    FROM
+    SELECT bucket, amount, is_first, booking.route_id AS route_id
+    FROM (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking
+    RIGHT JOIN
     (
         SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, booking_id, amount, 1 AS is_first
         FROM daily_payment_metrics
@@ -51,9 +46,7 @@ FROM
                 AND payment_id IN (SELECT arrayJoin(unclear))
             GROUP BY bucket, payment_id
         )
-    ) AS paid
-    LEFT JOIN (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking USING (booking_id)
-    GROUP BY bucket, route_id
+    ) AS paid USING (booking_id)
 ) AS counted
 LEFT JOIN
 (

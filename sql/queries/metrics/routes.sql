@@ -6,31 +6,70 @@
 --   bookings, revenue            bookings by their first confirmation in the range, and its price
 --   booked_driver                the driver whom these confirmations name; the least as text, should they differ
 --   departures                   departures in the range, of any booking.created, whose seats are known
---   filled                       sum over them of 840 * seats held / seats in all: 840 is a multiple of 1 to 8, so the
---                                sum is exact in whatever order rows come
+--   filled                       sum over their bookings of 840 * seats held / seats in all: 840 is a multiple of 1 to 8,
+--                                so the sum is exact in whatever order rows come
 --   route_name, driver_id        as of the latest event of the route; '' and zeros if there is none
 --   origin_city, destination_city  as of its latest creation; '' if there is none
 --   seats                        [seats_total] by its latest change; [] if there is none
 -- Seats are held by bookings ever confirmed and never cancelled. A booking's route, departure and seats are those of
 -- its first creation, at any time; the seats in all are those last stated at or before the departure. The first of
 -- several confirmations (the least (event_timestamp, event id as text)) is looked for only where there are several, of
--- the `unclear`: to do so for all would cost many times as much. A part of `first` read as a column of its own would not
+-- the `unclear`: to do so for all would cost many times as much. Unless the order is by occupancy, only the routes that
+-- will be in the result are looked into any further. A part of `first` read as a column of its own would not
 -- be merged by FINAL: hence the last setting.
 WITH
 (
     SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
     WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
-) AS unclear
+) AS unclear,
+(
+    SELECT groupArray((route_id, bookings, revenue, booked_driver))
+    FROM
+    (
+        SELECT
+            route_id,
+            sum(confirmations) AS bookings,
+            sum(price) AS revenue,
+            argMin(driver_id, UUIDToNum(driver_id)) AS booked_driver
+        FROM
+        (
+            SELECT route_id, driver_id, count() AS confirmations, sum(total_price) AS price
+            FROM daily_booking_metrics
+            WHERE event_type = 'booking.confirmed'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                AND booking_id NOT IN (SELECT arrayJoin(unclear))
+            GROUP BY route_id, driver_id
+            UNION ALL
+            SELECT first.1, first.2, 1, first.3
+            FROM
+            (
+                SELECT argMin((route_id, driver_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
+                FROM daily_booking_metrics
+                WHERE event_type = 'booking.confirmed'
+                    AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                    AND booking_id IN (SELECT arrayJoin(unclear))
+                GROUP BY booking_id
+            )
+        )
+        GROUP BY route_id
+        ORDER BY
+            if({sort:String} = 'bookings', bookings, 0) DESC,
+            if({sort:String} = 'revenue', revenue, 0) DESC,
+            UUIDToNum(route_id)
+        LIMIT if({sort:String} = 'occupancy', 4294967295, {limit:UInt32})
+    )
+) AS confirmed
 SELECT
-    confirmed.route_id AS route_id,
+    route_id,
     bookings,
     revenue,
     booked_driver,
-    arrayMap(
-        left -> (left.2, arrayLast(change -> change.1 <= left.1, route.changes).3),
-        departed.all_departures) AS held_of,
-    toUInt64(countEqual(arrayMap(pair -> pair.2 > 0, held_of), 1)) AS departures,
-    arraySum(arrayMap(pair -> if(pair.2 > 0, intDiv(840 * pair.1, greatest(pair.2, 1)), 0), held_of)) AS filled,
+    arrayUniq(arrayFilter(
+        (left, seats) -> seats > 0,
+        departed.leaves,
+        arrayMap(left -> arrayLast(change -> change.1 <= left, route.changes).3, departed.leaves) AS seats_of))
+        AS departures,
+    arraySum((held, seats) -> if(seats > 0, intDiv(840 * held, greatest(seats, 1)), 0), departed.held, seats_of) AS filled,
     route.route_name AS route_name,
     route.driver_id AS driver_id,
     route.origin_city AS origin_city,
@@ -38,33 +77,9 @@ SELECT
     arraySlice(arrayMap(change -> change.3, route.changes), -1) AS seats
 FROM
 (
-    SELECT
-        route_id,
-        sum(confirmations) AS bookings,
-        sum(price) AS revenue,
-        argMin(driver_id, UUIDToNum(driver_id)) AS booked_driver
-    FROM
-    (
-        SELECT route_id, driver_id, count() AS confirmations, sum(total_price) AS price
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.confirmed'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id NOT IN (SELECT arrayJoin(unclear))
-        GROUP BY route_id, driver_id
-        UNION ALL
-        SELECT first.1, first.2, 1, first.3
-        FROM
-        (
-            SELECT argMin((route_id, driver_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
-            FROM daily_booking_metrics
-            WHERE event_type = 'booking.confirmed'
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND booking_id IN (SELECT arrayJoin(unclear))
-            GROUP BY booking_id
-        )
-    )
-    GROUP BY route_id
-) AS confirmed
+    SELECT found.1 AS route_id, found.2 AS bookings, found.3 AS revenue, found.4 AS booked_driver
+    FROM (SELECT arrayJoin(confirmed) AS found)
+) AS counted
 LEFT JOIN
 (
     SELECT
@@ -74,26 +89,25 @@ LEFT JOIN
         argMaxIf(origin_city, (event_timestamp, UUIDToNum(event_id)), event_type = 'route.created') AS origin_city,
         argMaxIf(destination_city, (event_timestamp, UUIDToNum(event_id)), event_type = 'route.created')
             AS destination_city,
-        arraySort(groupArrayIf((event_timestamp, UUIDToNum(event_id), seats_total), seats_total > 0)) AS changes
+        arraySort(groupArrayIf(
+            (toUnixTimestamp64Milli(event_timestamp), UUIDToNum(event_id), seats_total), seats_total > 0)) AS changes
     FROM route_history
+    WHERE {sort:String} = 'occupancy' OR route_id IN (SELECT arrayJoin(confirmed).1)
     GROUP BY route_id
-) AS route ON route.route_id = confirmed.route_id
+) AS route USING (route_id)
 LEFT JOIN
 (
-    SELECT route_id, groupArray((leaves, held)) AS all_departures
-    FROM
-    (
-        SELECT
-            tupleElement(first, 'route_id') AS route_id,
-            tupleElement(first, 'scheduled_departure') AS leaves,
-            sumIf(toUInt64(tupleElement(first, 'seats_booked')), bitTest(seen, 1) AND NOT bitTest(seen, 2)) AS held
-        FROM agg_popular_routes FINAL
-        WHERE bitTest(seen, 0)
-            AND leaves >= {since:DateTime64(3, 'UTC')} AND leaves < {until:DateTime64(3, 'UTC')}
-        GROUP BY route_id, leaves
-    )
+    SELECT
+        tupleElement(first, 'route_id') AS route_id,
+        groupArray(toUnixTimestamp64Milli(tupleElement(first, 'scheduled_departure'))) AS leaves,
+        groupArray(if(bitTest(seen, 1) AND NOT bitTest(seen, 2), tupleElement(first, 'seats_booked'), 0)) AS held
+    FROM agg_popular_routes FINAL
+    WHERE bitTest(seen, 0)
+        AND tupleElement(first, 'scheduled_departure') >= {since:DateTime64(3, 'UTC')}
+        AND tupleElement(first, 'scheduled_departure') < {until:DateTime64(3, 'UTC')}
+        AND ({sort:String} = 'occupancy' OR route_id IN (SELECT arrayJoin(confirmed).1))
     GROUP BY route_id
-) AS departed ON departed.route_id = confirmed.route_id
+) AS departed USING (route_id)
 ORDER BY
     if({sort:String} = 'bookings', bookings, 0) DESC,
     if({sort:String} = 'revenue', revenue, 0) DESC,

@@ -16,27 +16,22 @@ SELECT *
 FROM
 (
     SELECT
-        countIf(latest >= {day:DateTime64(3, 'UTC')}) AS dau,
-        countIf(latest >= {week:DateTime64(3, 'UTC')}) AS wau,
-        count() AS mau
+        uniqExactIf(actor, quarter >= {day:DateTime64(3, 'UTC')}) AS dau,
+        uniqExactIf(actor, quarter >= {week:DateTime64(3, 'UTC')}) AS wau,
+        uniqExact(actor) AS mau
     FROM
     (
-        SELECT actor, max(quarter) AS latest
-        FROM
-        (
-            SELECT actor, quarter
-            FROM actor_activity
-            WHERE quarter >= {month:DateTime64(3, 'UTC')} AND quarter < last_quarter
-            UNION ALL
-            SELECT actor, quarter
-            FROM actor_activity
-            WHERE quarter = last_quarter
-                AND arrayExists(
-                    ms -> toUnixTimestamp64Milli(toDateTime64(quarter, 3, 'UTC')) + ms
-                        < toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}),
-                    moments)
-        )
-        GROUP BY actor
+        SELECT actor, quarter
+        FROM actor_activity
+        WHERE quarter >= {month:DateTime64(3, 'UTC')} AND quarter < last_quarter
+        UNION ALL
+        SELECT actor, quarter
+        FROM actor_activity
+        WHERE quarter = last_quarter
+            AND arrayExists(
+                ms -> toUnixTimestamp64Milli(toDateTime64(quarter, 3, 'UTC')) + ms
+                    < toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}),
+                moments)
     )
 ) AS activity
 CROSS JOIN
