@@ -16,10 +16,8 @@ without, wait for a fifth of a second, the queue of exports for seconds. None wa
 trying again: the process is alive then, and not ready.
 """
 
-import gc
 import logging
 import random
-import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from openride_analytics.exports.desk import Desk
 from openride_analytics.exports.files import FileStore
 from openride_analytics.exports.places import file_store
 from openride_analytics.exports.worker import Worker
+from openride_analytics.garbage import spare_events
 from openride_analytics.ingest.auditor import Auditor
 from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.reports.assembly import reports_desk, reports_runner
@@ -69,7 +68,6 @@ BACKOFF = Backoff(initial=0.5, factor=2, maximum=15, reset_after=60)
 LIMIT = Limit(restarts=5, within=120)
 AWAY_PAUSE = 2.0
 LOOP_PAUSE = 0.02
-COLLECT_AT = 700_000  # objects more than at the last collection; garbage of so many is some 100 MB
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class LoopLag:
 
 async def serve(settings: Settings, roles: Collection[str] = ROLES, extra: Sequence[Spec] = ()) -> int:
     """Run the service until a signal; 0 then, 1 if an actor could not be kept alive. `extra` runs beside it."""
-    _spare_the_collector()
+    spare_events()
     async with AsyncExitStack() as stack:
         resources = await _open(stack, settings)
         supervisor = _supervisor(resources, roles, extra)
@@ -146,16 +144,6 @@ async def serve(settings: Settings, roles: Collection[str] = ROLES, extra: Seque
             if supervisor.abandoned:
                 exit_now(1)
     return 0
-
-
-def _spare_the_collector() -> None:
-    """Nearly all objects are events in flight, hundreds of thousands, none of them in a cycle: they go when they are
-    stored. Looking at each of them again and again took a third of the processor time of ingestion, and held the
-    loop for a tenth of a second at a time.
-    """
-    sys.setswitchinterval(0.001)  # the loop gets its turn from the thread that decodes after 1 ms, not 5
-    gc.freeze()  # what is there now stays
-    gc.set_threshold(COLLECT_AT, 10, 10)
 
 
 async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:

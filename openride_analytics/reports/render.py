@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from openride_analytics.exports.workbook.answers import AREAS, content_of
+from openride_analytics.garbage import collect_new
 from openride_analytics.reports.attachment import file_of
 from openride_analytics.reports.chart import draw
 from openride_analytics.reports.drawing import Drawing, drawings
@@ -72,7 +73,10 @@ def _question(edition: Edition) -> Question:
 
 
 def _images(edition: Edition, drawn: Sequence[Drawing]) -> dict[str, bytes]:
-    return {content_id(edition, n): draw(drawing) for n, drawing in enumerate(drawn)}
+    try:
+        return {content_id(edition, n): draw(drawing) for n, drawing in enumerate(drawn)}
+    finally:
+        collect_new()  # a figure's parts refer to each other
 
 
 def _bodies(said: View) -> tuple[str, str]:

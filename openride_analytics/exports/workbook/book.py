@@ -17,6 +17,7 @@ from openride_analytics.exports.workbook.page import of
 from openride_analytics.exports.workbook.styles import Styles
 from openride_analytics.exports.workbook.summary import summary
 from openride_analytics.exports.workbook.tables import Table
+from openride_analytics.garbage import collect_new
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
@@ -71,12 +72,19 @@ async def metrics_workbook(clickhouse: ClickHouse, question: Question) -> bytes:
 
 async def workbook_of(found: Content) -> bytes:
     """The same of what is known, with a sheet for each of its areas."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, build, found)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, _tidily, found)
 
 
 def file_name(period: Period) -> str:
     """As in "openride-metrics-2026-10-01-to-2026-10-31.xlsx"."""
     return f"openride-metrics-{period.first_day}-to-{period.last_day}.xlsx"
+
+
+def _tidily(found: Content) -> bytes:
+    try:
+        return build(found)
+    finally:
+        collect_new()  # a workbook and its sheets refer to each other
 
 
 def build(found: Content) -> bytes:
