@@ -6,10 +6,10 @@ Best of some runs, because neighbors on a machine only ever make it slower. Noth
 import argparse
 import asyncio
 
-from tests.bench import api, decode, exports, ingest, insert, startup
+from tests.bench import api, decode, exports, ingest, insert, startup, tracing
 from tests.bench.figures import Figure, as_json, table
 
-BENCHMARKS = ("decode", "insert", "ingest", "startup", "api", "exports")
+BENCHMARKS = ("decode", "insert", "ingest", "startup", "tracing", "api", "exports")
 
 
 def main() -> None:
@@ -53,6 +53,8 @@ async def _measure(name: str, options: argparse.Namespace) -> list[Figure]:
         return await ingest.measure(
             options.events, options.broker, options.rates, options.runs, compare=options.compare
         )
+    if name == "tracing":
+        return await tracing.measure(options.events, options.runs)
     if name == "api":
         return await api.measure(options.sizes, options.ingesting)
     if name == "exports":

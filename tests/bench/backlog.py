@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -33,9 +35,11 @@ class Backlog:
     memory: int
 
 
-async def store_backlog(site: Servers, total: int, run: int) -> Backlog:
-    """Have a new consumer group store all that the topics hold into a database of its own."""
-    environ = site.environ(f"bench_backlog_{run}", topics="backlog")
+async def store_backlog(
+    site: Servers, total: int, run: int, more: Mapping[str, str] = MappingProxyType({})
+) -> Backlog:
+    """Have a new consumer group store all that the topics hold into a database of its own; with `more` settings."""
+    environ = {**site.environ(f"bench_backlog_{run}", topics="backlog"), **more}
     async with warehouse(environ) as (_, client):
         before, begun, early, first, memory = site.cpu(), time.monotonic(), 0, 0.0, 0
         at_first: list[Any] = []

@@ -15,6 +15,9 @@ log = logging.getLogger("openride.load")
 
 EVENTS_A_DAY = 50_000  # at the least, of so many drivers and riders
 FLUSH_SECONDS = 120
+KEPT = 1_000
+
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class Ride(NamedTuple):
@@ -45,9 +48,17 @@ def rides(count: int) -> Iterator[Ride]:
 
 
 def send(
-    bootstrap: str, topics: Mapping[str, str], messages: Iterable[Ride], *, rate: float | None = None
+    bootstrap: str,
+    topics: Mapping[str, str],
+    messages: Iterable[Ride],
+    *,
+    rate: float | None = None,
+    traced: bool = False,
 ) -> list[Delivered]:
-    """Send all, `rate` a second or as fast as can be; return once the broker has them. Blocks: use a thread."""
+    """Send all, `rate` a second or as fast as can be; return once the broker has them. Blocks: use a thread.
+
+    `traced`: each is of a trace of its own, one in KEPT of which the sender keeps.
+    """
     delivered: list[Delivered] = []
 
     def done(error: object, message: Message) -> None:
@@ -67,7 +78,10 @@ def send(
             time.sleep(early)
         while True:
             try:
-                producer.produce(topics[message.kind], message.value, message.key, on_delivery=done)
+                headers: Headers = [("traceparent", _traceparent(n))] if traced else []
+                producer.produce(
+                    topics[message.kind], message.value, message.key, on_delivery=done, headers=headers
+                )
                 break
             except BufferError:
                 producer.poll(0.1)
@@ -76,3 +90,7 @@ def send(
     if producer.flush(FLUSH_SECONDS):
         raise RuntimeError(f"the broker did not take all messages within {FLUSH_SECONDS} s")
     return delivered
+
+
+def _traceparent(n: int) -> bytes:
+    return b"00-%032x-%016x-0%d" % (n + 1, n + 1, n % KEPT == 0)
