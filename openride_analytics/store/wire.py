@@ -247,7 +247,8 @@ def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if size >= _WRITE_BYTES:
             yield b"".join(some)
             some, size = [], 0
-    yield b"".join(some)
+    if some:
+        yield b"".join(some)
 
 
 async def _encode(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> Rows:
