@@ -64,7 +64,8 @@ def ordered(migrations: Iterable[Migration]) -> list[Migration]:
 
 
 def pending(migrations: Iterable[Migration], applied: Iterable[Applied]) -> list[Migration]:
-    """What is left to apply, in order.
+    """What is left to apply, in order. What is applied beyond the last file is of a newer version, beside which this
+    one goes on while a release is rolled out.
 
     Raises Fatal, naming the file, if an applied one was edited, renamed or is missing, or if one that is not
     applied comes before one that is.
@@ -72,7 +73,8 @@ def pending(migrations: Iterable[Migration], applied: Iterable[Applied]) -> list
     files = {migration.version: migration for migration in migrations}
     done: dict[int, str] = {}
     for record in applied:
-        _same(files, record)
+        if record.version <= max(files, default=0):
+            _same(files, record)
         done[record.version] = record.name
     left = [migration for version, migration in sorted(files.items()) if version not in done]
     if left and done and left[0].version < max(done):
@@ -83,7 +85,7 @@ def pending(migrations: Iterable[Migration], applied: Iterable[Applied]) -> list
 def _same(files: Mapping[int, Migration], record: Applied) -> None:
     file = files.get(record.version)
     if file is None:
-        raise Fatal(f"migration {record.name} is applied, but its file is missing: is this an older version?")
+        raise Fatal(f"migration {record.name} is applied, but its file is missing")
     if file.name != record.name:
         raise Fatal(f"migration {file.name} was applied under the name {record.name}")
     if file.checksum != record.checksum:

@@ -150,6 +150,10 @@ def test_what_is_recorded_is_not_pending() -> None:
     assert pending([ONE, TWO], [_done(ONE)]) == [TWO]
 
 
+def test_what_a_newer_version_has_applied_is_none_of_ours() -> None:
+    assert pending([ONE], [_done(ONE), _done(TWO)]) == []
+
+
 @pytest.mark.parametrize(
     ("files", "applied", "says"),
     [
