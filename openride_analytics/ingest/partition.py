@@ -64,6 +64,11 @@ class Partition:
         self.age.stored(last)
         self.next = max(self.next, self.stored_to)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was fetched is stored and committed."""
+        return self.state is State.RUNNING and self.committed == self.stored_to == self.next
+
     def move(self, state: State, problem: str | None = None) -> None:
         """What it does from now on. Who is halted stays so."""
         if self.state is not State.HALTED:

@@ -8,7 +8,7 @@ from uuid import uuid4, uuid5
 
 import msgspec
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from openride_analytics.ingest.batch import Span
 from openride_analytics.ingest.builder import DERIVED_IDS
@@ -16,6 +16,7 @@ from openride_analytics.ingest.dead_letter_topic import read, send_back
 from openride_analytics.ingest.intent import MAX_SPANS, Intent
 from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
+from openride_analytics.telemetry import Metrics
 from tests.support.eventually import eventually
 from tests.support.faults import partition_of
 from tests.support.ingestion import LIMIT_SECONDS, TYPED, Rig, commit, examples, fresh
@@ -196,3 +197,24 @@ async def _until_dead(rig: Rig, letters: int) -> None:
     async with asyncio.timeout(20):
         while len(await read_all(rig.bootstrap, rig.topics.dlq)) < letters:
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+async def test_the_marker_that_ends_a_transaction_is_no_lag(rig: Rig) -> None:
+    topic, metrics = rig.topics.user, Metrics()
+    producer = AIOKafkaProducer(bootstrap_servers=rig.bootstrap, transactional_id=topic)
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send(topic, json.dumps(fresh("user.registered")).encode(), partition=0)
+    finally:
+        await producer.stop()
+
+    def lag() -> float | None:
+        return metrics.registry.get_sample_value(
+            "openride_consumer_lag_messages", {"topic": topic, "partition": "0"}
+        )
+
+    async with rig.ingesting(metrics=metrics):
+        await rig.until_stored(1)
+        await eventually(lambda: lag() == 0)

@@ -83,11 +83,16 @@ class Rig:
 
     @asynccontextmanager
     async def ingesting(
-        self, settings: Settings | None = None, clickhouse: ClickHouse | None = None
+        self,
+        settings: Settings | None = None,
+        clickhouse: ClickHouse | None = None,
+        metrics: Metrics | None = None,
     ) -> AsyncIterator[Ingestion]:
         """The actor at work; asked to stop at the end, as a supervisor does."""
         child = Child()
-        actor = Ingestion(settings or self.settings, clickhouse or self.clickhouse, Metrics(), SystemClock())
+        actor = Ingestion(
+            settings or self.settings, clickhouse or self.clickhouse, metrics or Metrics(), SystemClock()
+        )
         task = asyncio.create_task(actor.run(child))
         try:
             yield actor
