@@ -5,13 +5,17 @@ actors. Never ids, paths, offsets or error texts: each distinct value is a time 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import NamedTuple, Protocol
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from openride_analytics.schema.exports import Format
+from openride_analytics.schema.reports import ReportType
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -91,6 +95,7 @@ class Metrics:
             "cache_requests_total",
             "Questions whose answer was kept (hit) or had to be computed (miss)",
             "result",
+            made=product(("hit", "miss")),
         )
         self.cache_failures_total = self._counter("cache_failures_total", "Commands that Redis failed to do")
 
@@ -173,6 +178,7 @@ class Metrics:
             "Exports that this process worked on: completed, failed, cancelled, died or handed_back",
             "format",
             "outcome",
+            made=product(Format, ("completed", "failed", "cancelled", "died", "handed_back")),
         )
         self.export_seconds = self._histogram(
             "export_seconds", "From taking up an export to its end", EXPORT_SECONDS, "format"
@@ -192,16 +198,21 @@ class Metrics:
             "Runs of scheduled reports: completed, partial, failed, missed, retried, handed_back or lost",
             "report_type",
             "outcome",
+            made=product(
+                ReportType, ("completed", "partial", "failed", "missed", "retried", "handed_back", "lost")
+            ),
         )
         self.report_mails_total = self._counter(
             "report_mails_total",
             "Tries to mail a report to one recipient: sent, refused, uncertain (no answer came) or retry",
             "outcome",
+            made=product(("sent", "refused", "uncertain", "retry")),
         )
         self.report_notices_total = self._counter(
             "report_notices_total",
             "Mails that tell owners of runs that failed or are partial: sent, retry or failed (given up)",
             "outcome",
+            made=product(("sent", "retry", "failed")),
         )
         self.report_lateness_seconds = self._histogram(
             "report_lateness_seconds", "From when a report is due to when it is begun", LATE_SECONDS
@@ -224,6 +235,7 @@ class Metrics:
             "trace_spans_total",
             "Ended spans: sent to the collector, failed to be, or dropped because too many wait",
             "outcome",
+            made=product(("sent", "failed", "dropped")),
         )
         self.build_info = self._gauge("build_info", "1; what runs is in the label", "version")
         prometheus_client.ProcessCollector(registry=self.registry)
@@ -246,9 +258,15 @@ class Metrics:
         self.pool_connections.labels(name, "idle").set_function(lambda: pool.idle)
         self.pool_waiting.labels(name).set_function(lambda: pool.waiting)
 
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+    def _counter(self, name: str, about: str, *labels: str, made: Iterable[tuple[str, ...]] = ()) -> Counter:
+        """`made`: values of the labels that are there from the start, at 0. Of a series that begins with 1 Prometheus
+        sees no increase, so no alert would see what happens for the first time.
+        """
         self.table.append(Described(f"openride_{name}", "counter", labels, about))
-        return Counter(f"openride_{name}", about, labels, registry=self.registry)
+        counter = Counter(f"openride_{name}", about, labels, registry=self.registry)
+        for values in made:
+            counter.labels(*values)
+        return counter
 
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
         self.table.append(Described(f"openride_{name}", "gauge", labels, about))

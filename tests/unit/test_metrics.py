@@ -57,6 +57,20 @@ def test_two_sets_of_metrics_share_nothing() -> None:
     assert value(other, "openride_ingest_events_total", topic="rides", outcome="stored") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("openride_report_runs_total", {"report_type": "trip_metrics", "outcome": "failed"}),
+        ("openride_report_mails_total", {"outcome": "refused"}),
+        ("openride_report_notices_total", {"outcome": "failed"}),
+        ("openride_exports_total", {"format": "csv", "outcome": "died"}),
+    ],
+)
+def test_what_an_alert_waits_for_is_there_before_the_first_time(name: str, labels: dict[str, str]) -> None:
+    """Of a series that begins with 1, Prometheus sees no increase."""
+    assert value(Metrics(), name, **labels) == 0
+
+
 def test_counters_have_no_second_series() -> None:
     metrics = Metrics()
     metrics.http_requests_total.labels("GET", "/", "200").inc()
