@@ -10,6 +10,7 @@ cd "$directory"
 new() { [ -s "$1" ] || od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$1"; }
 
 for name in jwt_secret_key clickhouse_password postgres_password redis_password grafana_password; do new "$name"; done
+rm -f database_url redis_url redis.conf clickhouse_users.xml # made of the others, anew: they cannot be written to
 printf 'postgresql://openride:%s@postgres:5432/openride_reports' "$(cat postgres_password)" >database_url
 printf 'redis://:%s@redis:6379/2' "$(cat redis_password)" >redis_url
 printf 'requirepass %s\n' "$(cat redis_password)" >redis.conf
