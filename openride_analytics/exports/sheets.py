@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import polars as pl
-import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from openride_analytics.exports import plain
 from openride_analytics.exports.columns import Column, Kind
 
 ROWS: Final = 1_048_575  # of a sheet, beside its header
@@ -53,7 +53,7 @@ class Workbook:
             "strings_to_numbers": False,
             "tmpdir": str(scratch),
         }
-        self._book = xlsxwriter.Workbook(file, options)
+        self._book = plain.Workbook(file, options)
         self._book.use_zip64()
         self._book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)})
         self._bold = self._book.add_format({"bold": True})
