@@ -113,10 +113,10 @@ class Workbook:
     def _writer(self, column: Column, values: pl.Series) -> Callable[[int, int, Any], object]:
         if column.kind is Kind.BOOLEAN:
             return self._boolean
-        if column.kind in (Kind.TEXT, Kind.LIST):
+        if column.kind in (Kind.TEXT, Kind.LABEL, Kind.LIST):
             longest: Any = values.str.len_bytes().max()
             return self._string if (longest or 0) <= LONGEST else partial(self._write_text, column)
-        if column.kind in (Kind.UUID, Kind.LABEL):
+        if column.kind is Kind.UUID:
             return self._string
         if column.kind is Kind.INTEGER:
             least, most = (int(cast("int", edge or 0)) for edge in (values.min(), values.max()))

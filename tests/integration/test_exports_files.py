@@ -136,6 +136,17 @@ async def test_excel_has_the_texts_and_says_what_it_cut(
     ]
 
 
+async def test_excel_says_what_it_cut_of_labels_too(
+    warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
+) -> None:
+    failed = example("payment.failed", event_id=str(uuid4()), event_timestamp=AT, error_code="x" * 40_000)
+    await store(warehouse, [failed], token=str(uuid4()))
+    asked = {"dataset": "payment_events", "columns": ["error_code"], "format": "excel", **RANGE}
+    file, warnings, _ = await file_of(shared_settings, tmp_path, **asked)
+    cell = openpyxl.load_workbook(file)["Rows"]["A2"]
+    assert (cell.value[-len(CUT) :], len(cell.value), len(warnings)) == (CUT, LONGEST, 1)
+
+
 async def test_no_cell_is_a_formula_where_one_could_be(
     warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
 ) -> None:
