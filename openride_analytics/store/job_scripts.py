@@ -82,12 +82,14 @@ end
 """
 
 # KEYS: job, running, active, ends. ARGV: id, token, status, how long it is kept, then fields and values.
-# 1 if it was ours to end.
+# 1 if it was ours to end, or we did: an answer may be lost.
 FINISH: Final = (
     _NOW
     + _END
     + """
+if redis.call('HGET', KEYS[1], 'ended') == ARGV[2] then return 1 end
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'ended', ARGV[2])
 for at = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 over(ARGV[1], ARGV[3], tonumber(ARGV[4]))
 return 1

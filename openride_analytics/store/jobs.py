@@ -124,7 +124,7 @@ class Jobs:
         )
 
     async def finish(self, claim: Claim, status: str, result: dict[str, str | int]) -> bool:
-        """End it; whether it was ours to end."""
+        """End it; whether it was ours to end. To say so again changes nothing."""
         keys = [_job(claim.job.id), _key("running"), _key("active"), _key("ends")]
         said = [part for pair in result.items() for part in pair]
         return bool(

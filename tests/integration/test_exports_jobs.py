@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -121,6 +122,19 @@ async def test_who_was_too_late_can_do_nothing(jobs: Jobs) -> None:
     job = await jobs.get(id_)
     assert job is not None
     assert (said, job.status, job.rows, job.result) == ([False] * 4, "processing", 0, {})
+
+
+async def test_an_end_can_be_said_again_by_who_said_it(jobs: Jobs) -> None:
+    await create(jobs)
+    claim = await claimed(jobs)
+    said = [
+        await jobs.finish(claim, "completed", {"file": "x"}),
+        await jobs.finish(claim, "completed", {"file": "x"}),
+        await jobs.finish(replace(claim, token="another's"), "failed", {}),
+    ]
+    job = await jobs.get(claim.job.id)
+    assert job is not None
+    assert (said, job.status, job.result) == ([True, True, False], "completed", {"file": "x"})
 
 
 async def test_handing_back_is_no_death(jobs: Jobs) -> None:
