@@ -72,6 +72,7 @@ class Jobs:
     def __init__(self, client: Client, *, keep_ms: int, lease_ms: int = LEASE_MS) -> None:
         self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
         self._keep = keep_ms
+        self._unanswered: list[tuple[str, str]] = []  # claims: the id and the token of each
         self.lease_ms = lease_ms
 
     async def create(
@@ -107,13 +108,13 @@ class Jobs:
         return await self._read(list(map(_text, ids))), int(await self._call("ZCARD", key))
 
     async def claim(self) -> Claim | None:
-        """The job that has waited longest, now ours; None if none waits."""
+        """The job that has waited longest, now ours; None if none waits. What may be ours already comes first."""
+        while self._unanswered:
+            if (found := await self._claim(*self._unanswered.pop())) is not None:
+                return found
         for id_ in map(_text, await self._call("ZRANGE", _key("queue"), 0, 4)):
-            token = uuid4().hex
-            keys = [_job(id_), _key("queue"), _key("running")]
-            generation = int(await self._run(scripts.CLAIM, keys, id_, token, self.lease_ms))
-            if generation and (job := await self.get(id_)) is not None:
-                return Claim(job, token, generation)
+            if (found := await self._claim(id_, uuid4().hex)) is not None:
+                return found
         return None
 
     async def beat(self, claim: Claim, rows: int, total: int | None) -> bool:
@@ -174,6 +175,15 @@ class Jobs:
             owner, _, id_ = member.partition(":")
             if not await self._call("EXISTS", _job(id_)):
                 await self.forget(id_, owner)
+
+    async def _claim(self, id_: str, token: str) -> Claim | None:
+        keys = [_job(id_), _key("queue"), _key("running")]
+        try:
+            job = _decoded(await self._run(scripts.CLAIM, keys, id_, token, self.lease_ms))
+        except Retryable:
+            self._unanswered.append((id_, token))
+            raise
+        return None if job is None else Claim(job, token, job.generation)
 
     async def _due(self, name: str) -> list[str]:
         return list(map(_text, await self._run(scripts.DUE, [_key(name)], _TOGETHER)))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -11,10 +12,12 @@ import pytest
 from openride_analytics import settings as tree
 from openride_analytics.errors import Retryable
 from openride_analytics.settings import Secret
+from openride_analytics.store import job_scripts as scripts
 from openride_analytics.store import jobs as module
 from openride_analytics.store.jobs import Claim, Jobs
 from openride_analytics.store.redis import connect
 from tests.support.eventually import poll
+from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.redis
 
@@ -97,6 +100,23 @@ async def test_a_job_whose_worker_died_is_taken_up_once_more_then_fails(jobs: Jo
         "failed",
         module.DIED,
     )
+
+
+async def test_a_claim_without_an_answer_is_no_death(redis_url: str) -> None:
+    address = urlsplit(redis_url)
+    async with Proxy(address.hostname or "", address.port or 0) as proxy:
+        url = Secret(address._replace(netloc=f"127.0.0.1:{proxy.port}").geturl())
+        client = connect(tree.Redis(url=url, cluster=False, cache_ttl_metrics=1, cache_ttl_reports=1))
+        jobs = Jobs(client, keep_ms=60_000)
+        id_ = await create(jobs)
+        proxy.arm(Fault.LOSE_ANSWER, on=scripts.CLAIM.encode())
+        with pytest.raises(Retryable):
+            await jobs.claim()
+        proxy.mend()
+        claim = await claimed(jobs)
+        held = await jobs.beat(claim, 1, 1)
+        await client.aclose()
+    assert (claim.job.id, claim.generation, held) == (id_, 1, True)
 
 
 async def test_who_renews_the_lease_keeps_the_job(jobs: Jobs) -> None:
