@@ -99,13 +99,18 @@ class Jobs:
 
     async def get(self, id_: str) -> Job | None:
         """The job, whosever it is."""
-        return next(iter(await self._read([id_])), None)
+        return next(iter(_jobs(await self._fields([id_]))), None)
 
     async def of(self, subject: str, *, offset: int, limit: int) -> tuple[list[Job], int]:
         """A subject's jobs from `offset` on, the newest first; and how many there are."""
         key = _owned(owner_of(subject))
-        ids = await self._call("ZREVRANGE", key, offset, offset + limit - 1)
-        return await self._read(list(map(_text, ids))), int(await self._call("ZCARD", key))
+        while True:
+            ids = list(map(_text, await self._call("ZREVRANGE", key, offset, offset + limit - 1)))
+            found = await self._fields(ids)
+            lost = [id_ for id_, fields in zip(ids, found, strict=True) if not fields]
+            if not lost:
+                return _jobs(found), int(await self._call("ZCARD", key))
+            await self._call("ZREM", key, *lost)
 
     async def claim(self) -> Claim | None:
         """The job that has waited longest, now ours; None if none waits. What may be ours already comes first."""
@@ -188,11 +193,11 @@ class Jobs:
     async def _due(self, name: str) -> list[str]:
         return list(map(_text, await self._run(scripts.DUE, [_key(name)], _TOGETHER)))
 
-    async def _read(self, ids: Sequence[str]) -> list[Job]:
-        found: list[Job] = []
+    async def _fields(self, ids: Sequence[str]) -> list[Any]:
+        """Of each job; nothing of one that is not known any more."""
+        found: list[Any] = []
         for start in range(0, len(ids), _TOGETHER):
-            hashes = await self._run(scripts.READ, list(map(_job, ids[start : start + _TOGETHER])))
-            found += [job for fields in hashes if (job := _decoded(fields)) is not None]
+            found += await self._run(scripts.READ, list(map(_job, ids[start : start + _TOGETHER])))
         return found
 
     async def _run(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
@@ -228,6 +233,10 @@ def _remembered(owner: str, key: str) -> str:
 
 def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _jobs(found: Iterable[Any]) -> list[Job]:
+    return [job for fields in found if (job := _decoded(fields)) is not None]
 
 
 def _decoded(fields: Iterable[Any]) -> Job | None:

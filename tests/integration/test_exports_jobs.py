@@ -204,6 +204,14 @@ async def test_what_redis_forgot_holds_nobodys_place(jobs: Jobs, client: Any) ->
     assert (await jobs.create(b"", kind="csv", subject="somebody", once=None, **limits)).outcome == "created"
 
 
+async def test_what_redis_forgot_is_in_nobodys_list(jobs: Jobs, client: Any) -> None:
+    ids = [await create(jobs) for _ in range(4)]
+    for id_ in ids[2:]:
+        await client.delete(f"{module._SAME_SLOT}job:{id_}")
+    found, total = await jobs.of("somebody", offset=0, limit=2)
+    assert ([job.id for job in found], total) == ([ids[1], ids[0]], 2)
+
+
 async def test_one_key_is_one_job(jobs: Jobs) -> None:
     asked = [create(jobs, once=("key", "print"), most_of_one=100, most=100) for _ in range(50)]
     assert len(set(await asyncio.gather(*asked))) == 1
