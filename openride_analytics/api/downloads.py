@@ -36,8 +36,9 @@ async def download(request: Request[Any, Any, Any], found: Download) -> Response
     if part is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     if request.scope["state"].get("head"):
-        await found.file.close()
         given = range(0)
+    if not given:
+        await found.file.close()
     return Stream(
         _pieces(found.file, given),
         status_code=206 if part is not None else 200,

@@ -24,7 +24,8 @@ RETRY_AFTER_SECONDS: Final = 5
 _TYPE: Final = "urn:openride:problem:"
 _MOST_ERRORS: Final = 20
 _LESS: Final = (
-    "ask for a shorter range, a coarser granularity, no time series, or fewer steps, periods or groups"
+    "ask for a shorter range, a coarser granularity, no time series, or fewer columns, steps, periods or "
+    "groups"
 )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from openride_analytics.schema.exports import Compression, Dataset, ExportReques
 from openride_analytics.settings import Api
 from openride_analytics.stats import periods
 from openride_analytics.stats.periods import Period
+from openride_analytics.store.binding import DATE_YEARS, MOMENT_YEARS
 
 MOST_VALUES: Final = 100
 
@@ -153,6 +154,10 @@ def filterable(column: Column) -> bool:
     return not column.derived and column.kind is not Kind.LIST
 
 
+def _span(years: range) -> str:
+    return f"{years[0]} to {years[-1]}"
+
+
 ALLOWED: Final = {
     Kind.UUID: "a UUID",
     Kind.TEXT: "text",
@@ -161,8 +166,8 @@ ALLOWED: Final = {
     Kind.FLOAT: "a number",
     Kind.BOOLEAN: "true or false",
     Kind.MONEY: "a decimal with at most two places",
-    Kind.INSTANT: "an RFC 3339 time with an offset",
-    Kind.DATE: "an ISO 8601 date",
+    Kind.INSTANT: f"an RFC 3339 time with an offset, years {_span(MOMENT_YEARS)}",
+    Kind.DATE: f"an ISO 8601 date, years {_span(DATE_YEARS)}",
 }
 
 
@@ -197,9 +202,11 @@ def parsed(column: Column, text: str) -> Any:
             return _money(text)
         case Kind.INSTANT:
             moment = datetime.fromisoformat(text)
-            return moment if moment.tzinfo is not None else _wrong()
+            known = moment.tzinfo is not None and moment.astimezone(UTC).year in MOMENT_YEARS
+            return moment if known else _wrong()
         case Kind.DATE:
-            return date.fromisoformat(text)
+            day = date.fromisoformat(text)
+            return day if day.year in DATE_YEARS else _wrong()
         case _:
             return text
 

@@ -19,6 +19,7 @@ from openride_analytics.store.raw import RawBlock
 
 MOST_ROWS: Final = 10_000
 BLOCK_ROWS: Final = 2_048
+MOST_BYTES: Final = 64 << 20  # that many of these rows may be held here
 DEADLINE_SECONDS: Final = 10.0
 
 
@@ -31,7 +32,7 @@ class Quick:
 
 
 async def quick(clickhouse: ClickHouse, order: Order) -> Quick:
-    """The first rows of an order, at most MOST_ROWS or its limit. Raises Retryable."""
+    """The first rows of an order, at most MOST_ROWS or its limit. Raises Retryable, TooMuch."""
     most = min(order.limit, MOST_ROWS)
     asked = statements.soonest(order, most + 1)
     stream = clickhouse.stream(
@@ -40,6 +41,7 @@ async def quick(clickhouse: ClickHouse, order: Order) -> Quick:
         identifiers=asked.identifiers,
         timeout=DEADLINE_SECONDS,
         block_rows=BLOCK_ROWS,
+        most_bytes=MOST_BYTES,
         name=f"{asked.name} quick",
     )
     async with aclosing(stream) as coming:

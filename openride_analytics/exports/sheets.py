@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import polars as pl
-import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from openride_analytics.exports import plain
 from openride_analytics.exports.columns import Column, Kind
 
 ROWS: Final = 1_048_575  # of a sheet, beside its header
@@ -53,7 +53,7 @@ class Workbook:
             "strings_to_numbers": False,
             "tmpdir": str(scratch),
         }
-        self._book = xlsxwriter.Workbook(file, options)
+        self._book = plain.Workbook(file, options)
         self._book.use_zip64()
         self._book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)})
         self._bold = self._book.add_format({"bold": True})
@@ -113,10 +113,10 @@ class Workbook:
     def _writer(self, column: Column, values: pl.Series) -> Callable[[int, int, Any], object]:
         if column.kind is Kind.BOOLEAN:
             return self._boolean
-        if column.kind in (Kind.TEXT, Kind.LIST):
+        if column.kind in (Kind.TEXT, Kind.LABEL, Kind.LIST):
             longest: Any = values.str.len_bytes().max()
             return self._string if (longest or 0) <= LONGEST else partial(self._write_text, column)
-        if column.kind in (Kind.UUID, Kind.LABEL):
+        if column.kind is Kind.UUID:
             return self._string
         if column.kind is Kind.INTEGER:
             least, most = (int(cast("int", edge or 0)) for edge in (values.min(), values.max()))

@@ -187,24 +187,26 @@ class Worker:
         except OSError as error:
             log.warning("a file could not be put away", extra={"problem": error.strerror})
             status, said = Status.FAILED, {"error": "the file could not be written"}
-        if await self._end(claim, status, said):
+        ended = await self._end(claim, status, said)
+        if ended:
             return status
-        if "file" in said:  # whoever took over makes another
+        if ended is False and "file" in said:  # whoever took over makes another
             await self._files.delete(str(said["file"]))
         return Status.CANCELLED
 
-    async def _end(self, claim: Claim, status: Status, said: Result) -> bool:
+    async def _end(self, claim: Claim, status: Status, said: Result) -> bool | None:
         return await self._until_known(lambda held: self._jobs.finish(held, status, said), claim)
 
     async def _until_known(
         self, say: Callable[[Claim], Awaitable[bool]], claim: Claim, *, within: float | None = None
-    ) -> bool:
-        """What the queue answers, as long as the lease may last; else another one takes over."""
+    ) -> bool | None:
+        """What the queue answers, as long as the lease may last; None if that is not known: it may have been done, or
+        another one takes over."""
         until = self._clock.monotonic() + (self._jobs.lease_ms / 1000 if within is None else within)
         while True:
             try:
                 return await say(claim)
             except Retryable:
                 if self._clock.monotonic() >= until:
-                    return False
+                    return None
                 await self._clock.sleep(LOOK_SECONDS)

@@ -14,6 +14,9 @@ from uuid import UUID
 
 from openride_analytics.errors import Fatal
 
+MOMENT_YEARS: Final = range(1900, 2300)  # in UTC
+DATE_YEARS: Final = range(1970, 2149)
+
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*):([^{}]+)\}")
 _ESCAPES: Final = {"\\": "\\\\", "'": "\\'"} | {chr(c): f"\\x{c:02X}" for c in (*range(0x20), 0x7F)}
 _ESCAPED: Final = str.maketrans(_ESCAPES)
@@ -88,7 +91,7 @@ def _moment(value: object) -> str:
     if value.tzinfo is None:
         raise ValueError
     moment = value.astimezone(UTC)
-    if not 1900 <= moment.year <= 2299:
+    if moment.year not in MOMENT_YEARS:
         raise ValueError
     text = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
     return f"toDateTime64('{text}', 3, 'UTC')"
@@ -96,7 +99,7 @@ def _moment(value: object) -> str:
 
 def _date(value: object) -> str:
     day: date = _exactly(value, date)
-    if not 1970 <= day.year <= 2148:
+    if day.year not in DATE_YEARS:
         raise ValueError
     return f"toDate('{day.isoformat()}')"
 

@@ -22,7 +22,7 @@ _LIMITS: Final = {
     159: "time",
     160: "time",
     307: "bytes to read",
-    396: "rows of a result",
+    396: "rows or bytes of a result",
 }
 # Servers have put it in both ways. That of the user or of all queries together is overload: it passes.
 _OF_THE_QUERY: Final = re.compile(r"query\)? memory limit|memory limit \(for query\)", re.IGNORECASE)

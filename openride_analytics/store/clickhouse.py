@@ -132,12 +132,14 @@ class ClickHouse:
         *,
         timeout: float,
         block_rows: int,
+        most_bytes: int = 0,
         name: str = "",
         identifiers: Collection[str] = (),
     ) -> AsyncGenerator[RawBlock, None]:
         """The result of a read by blocks of at most about `block_rows`, each as it came, when it is asked for.
 
-        Close it (`contextlib.aclosing`) to stop the query early. `timeout` is for all of it. Raises as `select`.
+        Close it (`contextlib.aclosing`) to stop the query early. `timeout` is for all of it, and so is `most_bytes`,
+        of values as the server holds them (0: as many as there are). Raises as `select`.
         """
         bound = bind(sql, params or {}, identifiers=identifiers)
         budget = self._budget
@@ -147,6 +149,7 @@ class ClickHouse:
             "max_execution_time": math.ceil(timeout),
             **_READ_ONLY,
             **({} if budget is None else budget.settings()),
+            **({"max_result_bytes": most_bytes, "result_overflow_mode": "throw"} if most_bytes else {}),
             "max_block_size": block_rows,
         }
         until = asyncio.get_running_loop().time() + timeout

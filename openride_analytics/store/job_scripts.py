@@ -44,15 +44,21 @@ return {'created', ARGV[1]}
 """
 )
 
-# KEYS: job, queue, running. ARGV: id, token, lease. The generation of this attempt; 0 if somebody else has it.
+# KEYS: job, queue, running. ARGV: id, token, lease. Its fields, also if that token has it already: an answer may be
+# lost. Nothing if somebody else has it.
 CLAIM: Final = (
     _NOW
     + """
 redis.call('ZREM', KEYS[2], ARGV[1])
-if redis.call('HGET', KEYS[1], 'status') ~= 'pending' then return 0 end
-redis.call('HSET', KEYS[1], 'status', 'processing', 'token', ARGV[2], 'updated', now, 'rows', 0)
+local found = redis.call('HMGET', KEYS[1], 'status', 'token')
+if found[1] == 'pending' then
+  redis.call('HSET', KEYS[1], 'status', 'processing', 'token', ARGV[2], 'updated', now, 'rows', 0)
+  redis.call('HINCRBY', KEYS[1], 'generation', 1)
+elseif found[1] ~= 'processing' or found[2] ~= ARGV[2] then
+  return {}
+end
 redis.call('ZADD', KEYS[3], now + ARGV[3], ARGV[1])
-return redis.call('HINCRBY', KEYS[1], 'generation', 1)
+return redis.call('HGETALL', KEYS[1])
 """
 )
 
@@ -82,12 +88,14 @@ end
 """
 
 # KEYS: job, running, active, ends. ARGV: id, token, status, how long it is kept, then fields and values.
-# 1 if it was ours to end.
+# 1 if it was ours to end, or we did: an answer may be lost.
 FINISH: Final = (
     _NOW
     + _END
     + """
+if redis.call('HGET', KEYS[1], 'ended') == ARGV[2] then return 1 end
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'ended', ARGV[2])
 for at = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 over(ARGV[1], ARGV[3], tonumber(ARGV[4]))
 return 1

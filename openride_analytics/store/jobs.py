@@ -72,6 +72,7 @@ class Jobs:
     def __init__(self, client: Client, *, keep_ms: int, lease_ms: int = LEASE_MS) -> None:
         self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
         self._keep = keep_ms
+        self._unanswered: list[tuple[str, str]] = []  # claims: the id and the token of each
         self.lease_ms = lease_ms
 
     async def create(
@@ -98,22 +99,27 @@ class Jobs:
 
     async def get(self, id_: str) -> Job | None:
         """The job, whosever it is."""
-        return next(iter(await self._read([id_])), None)
+        return next(iter(_jobs(await self._fields([id_]))), None)
 
     async def of(self, subject: str, *, offset: int, limit: int) -> tuple[list[Job], int]:
         """A subject's jobs from `offset` on, the newest first; and how many there are."""
         key = _owned(owner_of(subject))
-        ids = await self._call("ZREVRANGE", key, offset, offset + limit - 1)
-        return await self._read(list(map(_text, ids))), int(await self._call("ZCARD", key))
+        while True:
+            ids = list(map(_text, await self._call("ZREVRANGE", key, offset, offset + limit - 1)))
+            found = await self._fields(ids)
+            lost = [id_ for id_, fields in zip(ids, found, strict=True) if not fields]
+            if not lost:
+                return _jobs(found), int(await self._call("ZCARD", key))
+            await self._call("ZREM", key, *lost)
 
     async def claim(self) -> Claim | None:
-        """The job that has waited longest, now ours; None if none waits."""
+        """The job that has waited longest, now ours; None if none waits. What may be ours already comes first."""
+        while self._unanswered:
+            if (found := await self._claim(*self._unanswered.pop())) is not None:
+                return found
         for id_ in map(_text, await self._call("ZRANGE", _key("queue"), 0, 4)):
-            token = uuid4().hex
-            keys = [_job(id_), _key("queue"), _key("running")]
-            generation = int(await self._run(scripts.CLAIM, keys, id_, token, self.lease_ms))
-            if generation and (job := await self.get(id_)) is not None:
-                return Claim(job, token, generation)
+            if (found := await self._claim(id_, uuid4().hex)) is not None:
+                return found
         return None
 
     async def beat(self, claim: Claim, rows: int, total: int | None) -> bool:
@@ -124,7 +130,7 @@ class Jobs:
         )
 
     async def finish(self, claim: Claim, status: str, result: dict[str, str | int]) -> bool:
-        """End it; whether it was ours to end."""
+        """End it; whether it was ours to end. To say so again changes nothing."""
         keys = [_job(claim.job.id), _key("running"), _key("active"), _key("ends")]
         said = [part for pair in result.items() for part in pair]
         return bool(
@@ -175,14 +181,23 @@ class Jobs:
             if not await self._call("EXISTS", _job(id_)):
                 await self.forget(id_, owner)
 
+    async def _claim(self, id_: str, token: str) -> Claim | None:
+        keys = [_job(id_), _key("queue"), _key("running")]
+        try:
+            job = _decoded(await self._run(scripts.CLAIM, keys, id_, token, self.lease_ms))
+        except Retryable:
+            self._unanswered.append((id_, token))
+            raise
+        return None if job is None else Claim(job, token, job.generation)
+
     async def _due(self, name: str) -> list[str]:
         return list(map(_text, await self._run(scripts.DUE, [_key(name)], _TOGETHER)))
 
-    async def _read(self, ids: Sequence[str]) -> list[Job]:
-        found: list[Job] = []
+    async def _fields(self, ids: Sequence[str]) -> list[Any]:
+        """Of each job; nothing of one that is not known any more."""
+        found: list[Any] = []
         for start in range(0, len(ids), _TOGETHER):
-            hashes = await self._run(scripts.READ, list(map(_job, ids[start : start + _TOGETHER])))
-            found += [job for fields in hashes if (job := _decoded(fields)) is not None]
+            found += await self._run(scripts.READ, list(map(_job, ids[start : start + _TOGETHER])))
         return found
 
     async def _run(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
@@ -218,6 +233,10 @@ def _remembered(owner: str, key: str) -> str:
 
 def _text(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _jobs(found: Iterable[Any]) -> list[Job]:
+    return [job for fields in found if (job := _decoded(fields)) is not None]
 
 
 def _decoded(fields: Iterable[Any]) -> Job | None:

@@ -135,6 +135,22 @@ async def test_rows_at_once_have_the_budget_of_a_question(
     assert answer.status_code == 504 and "more rows to read than" in answer.json()["detail"]
 
 
+async def test_rows_at_once_are_no_more_bytes_than_can_be_held(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    await warehouse.execute(
+        "INSERT INTO booking_events (event_id, event_type, event_timestamp, cancellation_reason) "
+        "SELECT generateUUIDv4(), 'booking.cancelled', toDateTime64('2026-10-05', 3, 'UTC'), repeat('x', 100000) "
+        "FROM numbers(800)"
+    )
+    asked = f"/v1/exports/quick/csv?dataset=booking_events&{OCTOBER}&columns=event_id"
+    async with api(shared_settings) as served:
+        answer = await served.get(f"{asked},cancellation_reason")
+        narrower = await served.get(asked)
+    assert (answer.status_code, narrower.status_code) == (504, 200)
+    assert "more rows or bytes of a result than" in answer.json()["detail"] and "fewer columns" in answer.text
+
+
 async def test_only_questions_have_a_budget(warehouse: ClickHouse, shared_settings: tree.Settings) -> None:
     """The audit, readiness and ingestion read with the same connections, as much as they need."""
     await book(warehouse)

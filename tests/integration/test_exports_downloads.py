@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from openride_analytics.exports import cleaner
@@ -66,6 +67,16 @@ async def test_a_download_that_began_before_the_file_was_removed_ends_whole(
     async with api.client.stream("GET", f"{path}/download", headers=who) as answer:
         file.unlink()
         assert b"".join([piece async for piece in answer.aiter_raw()]) == whole
+
+
+async def test_a_download_of_an_empty_file_leaves_nothing_open(
+    thousands: dict[str, str], tmp_path: Path
+) -> None:
+    nothing = BOOKINGS | {"format": "jsonl", "filters": {"event_type": "booking.confirmed"}}
+    async with exporting(thousands, now=NOW) as (_, api):
+        _, file = await made(api, somebody(), **nothing)
+        still = [each.path for each in psutil.Process().open_files() if each.path.endswith(".jsonl")]
+    assert (file, still) == (b"", [])
 
 
 async def test_nothing_else_can_be_had(done: tuple[Served, dict[str, str], str, Path]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
@@ -145,6 +146,31 @@ async def test_a_worker_that_is_stopped_hands_its_export_back(
         job = await given.jobs.get(export_id)
     assert job is not None
     assert (found["status"], job.deaths, writers()) == ("pending", 0, [])
+
+
+@pytest.fixture
+async def between(thousands: dict[str, str], redis_url: str) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
+    """What stands between a service and its Redis."""
+    address = urlsplit(redis_url)
+    async with Proxy(address.hostname or "", address.port or 0) as proxy:
+        yield proxy, thousands | {"REDIS_URL": address._replace(netloc=f"127.0.0.1:{proxy.port}").geturl()}
+
+
+async def test_an_export_whose_end_was_heard_but_not_answered_keeps_its_file(
+    between: tuple[Proxy, dict[str, str]],
+) -> None:
+    proxy, thousands = between
+    who = somebody()
+    async with exporting(thousands, now=NOW) as (given, api):
+        outcomes = given.metrics.exports_total
+        proxy.arm(Fault.LOSE_ANSWER, on=b"completed")
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await eventually(lambda: proxy.struck > 0)
+        proxy.mend()
+        await eventually(lambda: bool(next(iter(outcomes.collect())).samples))
+        file = await api.get(f"/v1/exports/{export_id}/download", **who)
+        completed = outcomes.labels("csv", "completed")._value.get()
+    assert (file.status_code, completed) == (200, 1)
 
 
 @pytest.fixture

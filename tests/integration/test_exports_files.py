@@ -38,6 +38,13 @@ TEXTS = [
     "_x0041_ is no A",
 ]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("x")']
+RICH = '<r></r></is></c><c r="D3"><f>HYPERLINK("http://x")</f></c><c r="E3" t="inlineStr"><is><r></r>'
+RICH_TEXTS = [
+    RICH,
+    "<r>&bad</r>",
+    "<r>\x01_x0041_</r>",
+    "<r><t>rich</t></r>",
+]  # as xlsxwriter keeps such strings
 RANGE = {"start_date": "2026-10-01", "end_date": "2026-10-31", "timezone": "UTC"}
 AT = datetime(2026, 10, 5, 7, 0, 0, 123000, tzinfo=UTC)
 
@@ -129,22 +136,33 @@ async def test_excel_has_the_texts_and_says_what_it_cut(
     ]
 
 
+async def test_excel_says_what_it_cut_of_labels_too(
+    warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
+) -> None:
+    failed = example("payment.failed", event_id=str(uuid4()), event_timestamp=AT, error_code="x" * 40_000)
+    await store(warehouse, [failed], token=str(uuid4()))
+    asked = {"dataset": "payment_events", "columns": ["error_code"], "format": "excel", **RANGE}
+    file, warnings, _ = await file_of(shared_settings, tmp_path, **asked)
+    cell = openpyxl.load_workbook(file)["Rows"]["A2"]
+    assert (cell.value[-len(CUT) :], len(cell.value), len(warnings)) == (CUT, LONGEST, 1)
+
+
 async def test_no_cell_is_a_formula_where_one_could_be(
     warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
 ) -> None:
     """Parquet has no formulas: there such texts are left alone."""
-    await fill(warehouse, FORMULAS)
+    await fill(warehouse, FORMULAS + RICH_TEXTS)
     made = {
         form: (await file_of(shared_settings, tmp_path, **BOOKINGS, format=form))[0]
         for form in ("csv", "excel", "parquet")
     }
     with made["csv"].open(newline="", encoding="utf-8") as lines:
         found = [row["cancellation_reason"] for row in csv.DictReader(lines)]
-    assert found == [f"'{text}" for text in FORMULAS]
+    assert found == [f"'{text}" for text in FORMULAS] + RICH_TEXTS
     cells = [row[2] for row in openpyxl.load_workbook(made["excel"])["Rows"].iter_rows(min_row=2)]
     assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
-    assert [openpyxl.utils.escape.unescape(str(cell.value)) for cell in cells] == FORMULAS
-    assert pl.read_parquet(made["parquet"])["cancellation_reason"].to_list() == FORMULAS
+    assert [openpyxl.utils.escape.unescape(str(cell.value)) for cell in cells] == FORMULAS + RICH_TEXTS
+    assert pl.read_parquet(made["parquet"])["cancellation_reason"].to_list() == FORMULAS + RICH_TEXTS
 
 
 async def test_numbers_stay_numbers(

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -10,10 +12,12 @@ import pytest
 from openride_analytics import settings as tree
 from openride_analytics.errors import Retryable
 from openride_analytics.settings import Secret
+from openride_analytics.store import job_scripts as scripts
 from openride_analytics.store import jobs as module
 from openride_analytics.store.jobs import Claim, Jobs
 from openride_analytics.store.redis import connect
 from tests.support.eventually import poll
+from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.redis
 
@@ -98,6 +102,23 @@ async def test_a_job_whose_worker_died_is_taken_up_once_more_then_fails(jobs: Jo
     )
 
 
+async def test_a_claim_without_an_answer_is_no_death(redis_url: str) -> None:
+    address = urlsplit(redis_url)
+    async with Proxy(address.hostname or "", address.port or 0) as proxy:
+        url = Secret(address._replace(netloc=f"127.0.0.1:{proxy.port}").geturl())
+        client = connect(tree.Redis(url=url, cluster=False, cache_ttl_metrics=1, cache_ttl_reports=1))
+        jobs = Jobs(client, keep_ms=60_000)
+        id_ = await create(jobs)
+        proxy.arm(Fault.LOSE_ANSWER, on=scripts.CLAIM.encode())
+        with pytest.raises(Retryable):
+            await jobs.claim()
+        proxy.mend()
+        claim = await claimed(jobs)
+        held = await jobs.beat(claim, 1, 1)
+        await client.aclose()
+    assert (claim.job.id, claim.generation, held) == (id_, 1, True)
+
+
 async def test_who_renews_the_lease_keeps_the_job(jobs: Jobs) -> None:
     await create(jobs)
     claim = await claimed(jobs)
@@ -121,6 +142,19 @@ async def test_who_was_too_late_can_do_nothing(jobs: Jobs) -> None:
     job = await jobs.get(id_)
     assert job is not None
     assert (said, job.status, job.rows, job.result) == ([False] * 4, "processing", 0, {})
+
+
+async def test_an_end_can_be_said_again_by_who_said_it(jobs: Jobs) -> None:
+    await create(jobs)
+    claim = await claimed(jobs)
+    said = [
+        await jobs.finish(claim, "completed", {"file": "x"}),
+        await jobs.finish(claim, "completed", {"file": "x"}),
+        await jobs.finish(replace(claim, token="another's"), "failed", {}),
+    ]
+    job = await jobs.get(claim.job.id)
+    assert job is not None
+    assert (said, job.status, job.result) == ([True, True, False], "completed", {"file": "x"})
 
 
 async def test_handing_back_is_no_death(jobs: Jobs) -> None:
@@ -168,6 +202,14 @@ async def test_what_redis_forgot_holds_nobodys_place(jobs: Jobs, client: Any) ->
     await client.delete(f"{module._SAME_SLOT}job:{id_}")
     await jobs.drop_lost()
     assert (await jobs.create(b"", kind="csv", subject="somebody", once=None, **limits)).outcome == "created"
+
+
+async def test_what_redis_forgot_is_in_nobodys_list(jobs: Jobs, client: Any) -> None:
+    ids = [await create(jobs) for _ in range(4)]
+    for id_ in ids[2:]:
+        await client.delete(f"{module._SAME_SLOT}job:{id_}")
+    found, total = await jobs.of("somebody", offset=0, limit=2)
+    assert ([job.id for job in found], total) == ([ids[1], ids[0]], 2)
 
 
 async def test_one_key_is_one_job(jobs: Jobs) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from openride_analytics.exports.quick import quick
 from openride_analytics.schema.exports import Dataset
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import Served
-from tests.support.exports import BOOKINGS, FEW, NOW, environ, event, exporting, rows, somebody
+from tests.support.exports import BOOKINGS, FEW, NOW, OCTOBER, ask, environ, event, exporting, rows, somebody
 from tests.support.making import file_of, order
 from tests.support.warehouse import store
 
@@ -58,6 +59,46 @@ async def test_quick_says_what_is_wrong(few: Served) -> None:
     queries = ["dataset=nothing", "dataset=booking_events&columns=x", "dataset=booking_events&x=1"]
     answers = [await few.get(f"/v1/exports/quick/csv?{query}", **somebody()) for query in queries]
     assert [(answer.status_code, len(answer.json()["errors"])) for answer in answers] == [(400, 1)] * 3
+
+
+FAR = [
+    ("booking_events", "event_timestamp", "1899-12-31T23:59:59Z", "1900 to 2299"),
+    ("booking_events", "event_timestamp", "2300-01-01T00:00:00Z", "1900 to 2299"),
+    ("booking_events", "event_timestamp", "0001-01-01T00:00:00+05:00", "1900 to 2299"),
+    ("booking_metrics", "date", "1969-12-31", "1970 to 2148"),
+    ("booking_metrics", "date", "2149-01-01", "1970 to 2148"),
+]
+
+
+@pytest.mark.parametrize(("dataset", "column", "value", "allowed"), FAR)
+async def test_times_that_no_row_can_have_are_told_of(
+    few: Served, dataset: str, column: str, value: str, allowed: str
+) -> None:
+    who = somebody()
+    asked = BOOKINGS | {"dataset": dataset}
+    query = urlencode({"dataset": dataset, **OCTOBER, column: value})
+    answers = [
+        await few.get(f"/v1/exports/quick/csv?{query}", **who),
+        await ask(few, who, **asked, filters={column: value}),
+    ]
+    told = [answer.json()["errors"][0] for answer in answers if answer.is_client_error]
+    assert [answer.status_code for answer in answers] == [400, 422]
+    assert [(each["field"], each["allowed"][-12:]) for each in told] == [(f"filters.{column}", allowed)] * 2
+
+
+EDGES = [
+    ("booking_events", "event_timestamp", ["1900-01-01T00:00:00Z", "2299-12-31T23:59:59.999Z"]),
+    ("booking_metrics", "date", ["1970-01-01", "2148-12-31"]),
+]
+
+
+@pytest.mark.parametrize(("dataset", "column", "values"), EDGES)
+async def test_the_first_and_the_last_time_can_be_asked_for(
+    few: Served, dataset: str, column: str, values: list[str]
+) -> None:
+    query = urlencode({"dataset": dataset, **OCTOBER, column: values}, doseq=True)
+    answer = await few.get(f"/v1/exports/quick/csv?{query}", **somebody())
+    assert (answer.status_code, rows(answer.content)) == (200, [])
 
 
 async def test_quick_says_that_there_were_more(

@@ -26,6 +26,7 @@ ZONE = "timezone=America/New_York"  # where an October day is another than in UT
 SHEETS = ["Summary", "Users", "Bookings", "Payments", "Trips", "Drivers", "Routes", "About"]
 AREAS = {"Users": 4, "Bookings": 4, "Payments": 4, "Trips": 4, "Drivers": 6, "Routes": 3}  # headers, from 0
 NASTY = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "https://example.com/x"]
+NASTY += ["<r></r></si><si><r></r>", "<r>&bad</r>"]  # as xlsxwriter keeps rich strings
 DRIVERS = [str(uuid4()) for _ in range(3)]
 ROUTES = {name: str(uuid4()) for name in NASTY}
 

@@ -11,7 +11,7 @@
     summary, area, about   the sheets
     page      what all sheets have in common; `styles`, `values` likewise for cells
 
-No text ever becomes a formula or a link: it is written by `write_string` only.
+No text ever becomes a formula or a link: it is written by `write_string` only, into a `plain` workbook.
 """
 
 from openride_analytics.exports.workbook.book import MEDIA_TYPE, file_name, metrics_workbook

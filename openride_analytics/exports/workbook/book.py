@@ -7,8 +7,7 @@ from datetime import UTC
 from io import BytesIO
 from typing import Any, Final
 
-import xlsxwriter
-
+from openride_analytics.exports import plain
 from openride_analytics.exports.workbook import area, lists, series
 from openride_analytics.exports.workbook.about import about
 from openride_analytics.exports.workbook.answers import AREAS, Content, content
@@ -90,7 +89,7 @@ def _tidily(found: Content) -> bytes:
 def build(found: Content) -> bytes:
     """The same from what is known. Takes the processor for a tenth of a second, or several with hourly series."""
     target = BytesIO()
-    workbook = xlsxwriter.Workbook(target, _OPTIONS)
+    workbook = plain.Workbook(target, _OPTIONS)
     _describe(workbook, found)
     for name in ("Summary", *filter(found.areas.__contains__, AREAS), "About"):
         workbook.add_worksheet(name)

@@ -20,7 +20,7 @@ SELECT
     sumIf(amount, event_type = 'payment.success') AS revenue,
     sumIf(amount, event_type = 'payment.refunded') AS refunds,
     revenue - refunds AS net_revenue,
-    sumIf(processing_time_ms, event_type = 'payment.success') AS avg_processing_time_ms_of,
+    sumIf(toInt128(processing_time_ms), event_type = 'payment.success') AS avg_processing_time_ms_of,
     countIf(event_type = 'payment.success') AS avg_processing_time_ms_over
 FROM
 (
@@ -50,7 +50,13 @@ FROM
     (
         SELECT DISTINCT payment_id, 1 AS found
         FROM daily_payment_metrics
-        WHERE event_type = 'payment.success'
+        WHERE event_type = 'payment.success' AND payment_id IN
+        (
+            SELECT payment_id
+            FROM daily_payment_metrics
+            WHERE event_type = 'payment.initiated'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        )
     ) AS paid ON paid.payment_id = counted.payment_id
     UNION ALL
     SELECT

@@ -57,7 +57,13 @@ LEFT JOIN
     (
         SELECT DISTINCT trip_id, 1 AS found
         FROM daily_trip_metrics
-        WHERE event_type = 'trip.completed'
+        WHERE event_type = 'trip.completed' AND trip_id IN
+        (
+            SELECT trip_id
+            FROM daily_trip_metrics
+            WHERE event_type = 'trip.started'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        )
     ) AS ever ON ever.trip_id = counted.trip_id
     GROUP BY bucket
 ) AS found ON found.bucket = day.bucket
