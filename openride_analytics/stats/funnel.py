@@ -10,7 +10,7 @@ from openride_analytics.schema.events import EVENT_TYPES
 from openride_analytics.schema.people import Funnel, FunnelAnalytics, FunnelPart, FunnelStep
 from openride_analytics.schema.queries import Breakdown, FunnelQuery
 from openride_analytics.stats.numbers import rate
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -21,6 +21,7 @@ DEFAULT_STEPS: Final = (
     "booking.confirmed",
     "trip.completed",
 )
+EARLIER: Final = Earlier(ever=("user.registered",))  # what people are told apart by
 UNKNOWN: Final = "Unknown"
 
 _COUNTS: Final = range(2, 11)  # the query packs the number of a step into 4 bits
