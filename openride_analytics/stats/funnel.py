@@ -22,7 +22,6 @@ DEFAULT_STEPS: Final = (
     "trip.completed",
 )
 EARLIER: Final = Earlier(ever=("user.registered",))  # what people are told apart by
-UNKNOWN: Final = "Unknown"
 
 _COUNTS: Final = range(2, 11)  # the query packs the number of a step into 4 bits
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -99,7 +98,7 @@ def _parts(steps: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[FunnelP
     for row in rows:
         if not row["together"]:
             found.setdefault(row["value"], []).append(row)
-    parts = [_part(value or UNKNOWN, _funnel(steps, own)) for value, own in found.items()]
+    parts = [_part(value, _funnel(steps, own)) for value, own in found.items()]
     return sorted(parts, key=lambda part: (-part.total_users_entered, part.value))
 
 
