@@ -23,7 +23,7 @@ Numbers about rides, from events as they come.
 
 Every answer over a range says which local days it covers, in which time zone, and when it was computed. Rates are \
 percentages with 2 decimals, null where there is nothing to divide by; money is a decimal string, but a number where \
-it is to be drawn (analytics). A range without parameters is the last 30 days.
+it is to be drawn (analytics). A range without parameters is the last 30 days, or the longest there may be.
 
 Errors are problem details (RFC 9457). Beside those that are listed with each operation: 404 where there is nothing \
 at a path, 405 with Allow for a method that there is not, 413 for a body of more than a mebibyte. HEAD is GET without \

@@ -12,7 +12,7 @@ from openride_analytics.api.dependencies import Resources, questions
 from openride_analytics.schema import results
 from openride_analytics.schema.queries import RangeQuery
 from openride_analytics.stats.keeping import Keeper, Keeping
-from openride_analytics.stats.questions import Question, understand
+from openride_analytics.stats.questions import Earlier, Question, understand
 from openride_analytics.store.answers import Answer
 
 T = TypeVar("T", bound=results.Answer)
@@ -21,6 +21,7 @@ Asking: TypeAlias = Request[Any, Any, Any]
 MAX_AGE_SECONDS: Final = 60  # what is over may still change by what comes late, and no caller hears of that
 
 _RANGE: Final = frozenset({"start_date", "end_date", "timezone"})
+_NOTHING: Final = Earlier()
 _ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,12 +38,18 @@ class Kept:
         return datetime.fromtimestamp(self._given.clock.time(), UTC)
 
     async def answer(
-        self, request: Asking, name: str, query: RangeQuery, compute: Callable[[Question], Awaitable[T]]
+        self,
+        request: Asking,
+        name: str,
+        query: RangeQuery,
+        compute: Callable[[Question], Awaitable[T]],
+        *,
+        earlier: Earlier = _NOTHING,
     ) -> Response[T]:
-        """The response to a question over a range. `name`: of the resource. Raises Invalid, Retryable, TooMuch, and
-        what `compute` raises."""
+        """The response to a question over a range. `name`: of the resource; `earlier`: what `compute` reads from before
+        the range. Raises Invalid, Retryable, TooMuch, and what `compute` raises."""
         question = understand(query, api=self._given.settings.api, now=self.now)
-        keeping = await self._keeper.keeping(name, question, _options(query))
+        keeping = await self._keeper.keeping(name, question, _options(query), earlier)
         return await self.kept(request, keeping, lambda: compute(question))
 
     async def changing(

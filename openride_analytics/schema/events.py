@@ -336,6 +336,11 @@ EVENT_TYPES: dict[str, tuple[str, type[Event]]] = {
 }
 
 
+def types_of(*kinds: str) -> tuple[str, ...]:
+    """All event types of those kinds."""
+    return tuple(name for name, (kind, _) in EVENT_TYPES.items() if kind in kinds)
+
+
 class Entity(NamedTuple):
     """What the events of a kind are about: the `field` that holds its id, and its `type`."""
 

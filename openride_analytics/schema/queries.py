@@ -37,7 +37,10 @@ class Granularity(StrEnum):
 
 Since = Annotated[
     First | None,
-    Meta(description="First day of the range, or the instant it begins. Default: the 30 days to end_date."),
+    Meta(
+        description="First day of the range, or the instant it begins. Default: the 30 days to end_date, "
+        "or the longest range there may be."
+    ),
 ]
 Until = Annotated[
     Last | None,

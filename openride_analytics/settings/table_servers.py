@@ -193,13 +193,13 @@ REDIS = (
         "redis.cache_ttl_metrics",
         SECONDS,
         "300",
-        "Seconds an answer of /v1/metrics is kept",
+        "Seconds an answer is kept that goes on changing: its range is not over",
     ),
     Variable(
         "CACHE_TTL_REPORTS",
         "redis.cache_ttl_reports",
         SECONDS,
         "3600",
-        "Seconds an answer of /v1/analytics is kept",
+        "Seconds an answer is kept whose range is over, unless something comes late",
     ),
 )

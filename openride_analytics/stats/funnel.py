@@ -10,7 +10,7 @@ from openride_analytics.schema.events import EVENT_TYPES
 from openride_analytics.schema.people import Funnel, FunnelAnalytics, FunnelPart, FunnelStep
 from openride_analytics.schema.queries import Breakdown, FunnelQuery
 from openride_analytics.stats.numbers import rate
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -21,7 +21,7 @@ DEFAULT_STEPS: Final = (
     "booking.confirmed",
     "trip.completed",
 )
-UNKNOWN: Final = "Unknown"
+EARLIER: Final = Earlier(ever=("user.registered",))  # what people are told apart by
 
 _COUNTS: Final = range(2, 11)  # the query packs the number of a step into 4 bits
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -98,7 +98,7 @@ def _parts(steps: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[FunnelP
     for row in rows:
         if not row["together"]:
             found.setdefault(row["value"], []).append(row)
-    parts = [_part(value or UNKNOWN, _funnel(steps, own)) for value, own in found.items()]
+    parts = [_part(value, _funnel(steps, own)) for value, own in found.items()]
     return sorted(parts, key=lambda part: (-part.total_users_entered, part.value))
 
 

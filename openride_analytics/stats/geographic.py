@@ -8,9 +8,11 @@ from msgspec import UNSET
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.analytics import Geography, Place
 from openride_analytics.schema.queries import GeographicQuery, Level, PlaceMetric
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
+
+EARLIER: Final = Earlier(ever=("route.created", "booking.created"))  # which tell where something is
 
 # What each query takes beside the range, and which names it may be told.
 _BY_PLACE: Final[dict[PlaceMetric, tuple[str, dict[str, str]]]] = {

@@ -83,7 +83,8 @@ def period(start: str | None, end: str | None, *, zone: ZoneInfo, now: datetime,
     """The range that `start_date` and `end_date` ask for.
 
     A date is that whole local day, at either end; a datetime (local, if it has no offset) is an instant, the
-    end's excluded. Without an end: to the end of today; without a start: the 30 days up to the end's.
+    end's excluded. Without an end: to the end of today; without a start: the 30 days up to the end's, or `max_days`,
+    if that is less.
 
     Raises Invalid.
     """
@@ -92,7 +93,7 @@ def period(start: str | None, end: str | None, *, zone: ZoneInfo, now: datetime,
     )
     if start is None:
         last = _local_day(until - _MILLISECOND, zone)
-        since = day_start(last - (DEFAULT_DAYS - 1) * _DAY, zone)
+        since = day_start(last - (min(DEFAULT_DAYS, max_days) - 1) * _DAY, zone)
     else:
         since = _edge("start_date", start, zone, timedelta())
     if since >= until:

@@ -5,7 +5,22 @@ from datetime import datetime
 
 from openride_analytics.schema.queries import Granularity, RangeQuery
 from openride_analytics.settings import Api
-from openride_analytics.stats.periods import Period, period, zone
+from openride_analytics.stats.periods import Period, last_days, period, previous, zone
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an answer reads from before its range: the local `days` that end with it; the period before, if it is
+    `compared` with that; and of any time, what is of the types `ever`."""
+
+    days: int = 0
+    compared: bool = False
+    ever: tuple[str, ...] = ()
+
+    def since(self, asked: Period) -> datetime:
+        """From when on it reads everything."""
+        begins = previous(asked).since if self.compared else asked.since
+        return min(begins, last_days(asked, self.days))
 
 
 @dataclass(frozen=True)

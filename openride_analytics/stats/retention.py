@@ -7,10 +7,11 @@ from openride_analytics.schema.people import DayRetention, RetentionAnalytics
 from openride_analytics.schema.queries import RetentionMode, UserType
 from openride_analytics.stats.numbers import rate
 from openride_analytics.stats.periods import day_start, days_from, today
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
+EARLIER: Final = Earlier(ever=("user.registered",))  # who did so before is not new in the range
 LAST_DAY: Final = 30  # the latest that is asked about
 
 

@@ -4,15 +4,17 @@ from datetime import UTC
 from typing import Any, Final
 from uuid import UUID
 
+from openride_analytics.schema.events import types_of
 from openride_analytics.schema.queries import RouteSort
 from openride_analytics.schema.results import RouteMetrics, RouteRow
 from openride_analytics.stats.numbers import mean, money
 from openride_analytics.stats.periods import Period
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
 UNKNOWN: Final = "Unknown"
+EARLIER: Final = Earlier(ever=types_of("route", "booking"))  # of departures in the range, and who booked them
 
 _PARTS: Final = 840  # metrics/routes.sql counts in these parts of a full departure
 _NOBODY: Final = UUID(int=0)

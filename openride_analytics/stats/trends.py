@@ -10,9 +10,10 @@ from msgspec import UNSET, UnsetType
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.analytics import GroupTotal, PreviousPeriod, Trend, TrendPoint, TrendTotals
 from openride_analytics.schema.queries import Granularity, TrendsQuery
+from openride_analytics.stats.geographic import EARLIER as OF_PLACES
 from openride_analytics.stats.numbers import mean
 from openride_analytics.stats.periods import Period, buckets, local, previous
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.stats.trend_sources import IDENTIFIERS, Source, source
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
@@ -30,6 +31,13 @@ class _Found:
     starts: list[datetime]
     values: Values
     totals: dict[str, Any]
+
+
+def earlier(query: TrendsQuery) -> Earlier:
+    """What is compared, and what tells the place of what is grouped."""
+    return Earlier(
+        compared=query.compare is not None, ever=OF_PLACES.ever if query.group_by is not None else ()
+    )
 
 
 async def trends(clickhouse: ClickHouse, question: Question, query: TrendsQuery) -> Trend:

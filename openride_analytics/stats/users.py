@@ -3,10 +3,11 @@
 from datetime import UTC
 from typing import Any, Final
 
+from openride_analytics.schema.events import types_of
 from openride_analytics.schema.results import UserMetrics, UserPoint
 from openride_analytics.stats.numbers import rate
 from openride_analytics.stats.periods import Period, last_days
-from openride_analytics.stats.questions import Question
+from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.stats.series import Row, series
 from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
@@ -14,6 +15,7 @@ from openride_analytics.store.sql import statement
 
 WEEK: Final = 7
 MONTH: Final = 30  # days, whatever the calendar's month
+EARLIER: Final = Earlier(days=MONTH, ever=types_of("user", "route"))
 
 
 async def users(clickhouse: ClickHouse, question: Question) -> UserMetrics:

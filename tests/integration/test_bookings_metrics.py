@@ -1,6 +1,7 @@
 """Bookings, against the same numbers computed the slow and obvious way."""
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,11 +20,12 @@ from openride_analytics.stats.periods import period
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.reference_bookings import STEPS, Reference
-from tests.support.warehouse import prepared
+from tests.support.warehouse import prepared, store
 
 NOW = datetime.now(UTC)
 # A month in which New York's clocks change, at a time of year when it is in the past and events of it are kept.
 FIRST = date(NOW.year - 1, 10, 15)
+NIL = str(UUID(int=0))
 ZONES = ["Africa/Lagos", "UTC", "Asia/Kathmandu", "America/New_York"]
 
 
@@ -110,6 +112,15 @@ async def test_a_range_may_begin_and_end_on_any_event(filled: ClickHouse, seed: 
     question = ask(min(edges), max(edges), "Asia/Kathmandu")
     reference = Reference(EVENTS, *sorted(edges))
     assert totals_of(await bookings(filled, question)) == reference.totals()
+
+
+async def test_a_booking_may_have_the_least_of_ids(warehouse: ClickHouse) -> None:
+    ((often, _),) = Counter(event["booking_id"] for event in EVENTS).most_common(1)
+    events = [event | {"booking_id": NIL} if event["booking_id"] == often else event for event in EVENTS]
+    await store(warehouse, events, token="nil")
+    question = ask(FIRST - timedelta(days=10), FIRST + timedelta(days=50), "UTC")
+    reference = Reference(events, question.period.since, question.period.until)
+    assert totals_of(await bookings(warehouse, question)) == reference.totals()
 
 
 @pytest.mark.parametrize("granularity", Granularity)

@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +18,7 @@ from openride_analytics.stats.funnel import DEFAULT_STEPS, Course, funnel
 from openride_analytics.stats.periods import period
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.events import example
 from tests.support.lives import FIRST, NOW, ZONES, lives
 from tests.support.reference_actors import People
 from tests.support.warehouse import prepared, store
@@ -166,6 +168,17 @@ async def test_the_window_includes_both_its_ends(
         warehouse, ask(FIRST, FIRST), course("booking.created", "booking.confirmed", days=1)
     )
     assert (answer.total_users_entered, answer.total_users_converted) == (1, converted)
+
+
+async def test_who_says_unknown_is_among_those_who_say_nothing(warehouse: ClickHouse) -> None:
+    booked = [booking("created", ENTRY, 1), booking("created", ENTRY, 2) | {"rider_id": BOOKING}]
+    said = [
+        example("user.registered", event_id=str(UUID(int=n)), user_id=who, event_timestamp=ENTRY, city=city)
+        for n, who, city in ((3, WHO, "Unknown"), (4, BOOKING, ""))
+    ]
+    await store(warehouse, booked + said, token="unknown")
+    asked = course("booking.created", "booking.confirmed", breakdown=Breakdown.CITY)
+    await check(warehouse, ask(FIRST, FIRST), asked, booked + said)
 
 
 async def test_people_enter_with_their_first_event_even_if_another_would_lead_further(

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from openride_analytics import settings as tree
+from openride_analytics.api.controllers import realtime as controller
 from openride_analytics.schema.results import RealtimeMetrics
-from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.clickhouse import Block, ClickHouse
 from tests.support.api import Served, leading_to, resources, serving
+from tests.support.eventually import eventually
 from tests.support.proxy import Fault, Proxy
 from tests.support.tokens import SECRET_ENVIRON, bearer, signed
 
@@ -58,6 +60,52 @@ async def test_a_stream_tells_again_and_again_what_realtime_answers(api: Served)
 async def test_however_many_ask_there_is_one_query_in_two_seconds(api: Served) -> None:
     answers = await asyncio.gather(*(api.get("/v1/metrics/realtime") for _ in range(20)))
     assert len({answer.json()["timestamp"] for answer in answers}) == 1
+
+
+class _Counted(ClickHouse):
+    asked = 0
+
+    async def select(self, sql: str, *args: Any, name: str = "", **options: Any) -> Block:
+        _Counted.asked += name == "metrics/realtime"
+        return await super().select(sql, *args, name=name, **options)
+
+
+async def test_however_many_ask_what_cannot_be_answered_is_one_query_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(controller, "EVERY_SECONDS", 3_600)
+    async with resources({}, clickhouse=_Counted) as given, serving(given) as api:
+        answers = await asyncio.gather(*(api.get("/v1/metrics/realtime") for _ in range(20)))
+        answers.append(await api.get("/v1/metrics/realtime"))
+    assert ({answer.status_code for answer in answers}, _Counted.asked) == ({503}, 1)
+
+
+class _Hanging(ClickHouse):
+    async def select(self, sql: str, *args: Any, name: str = "", **options: Any) -> Block:
+        if name == "metrics/realtime":
+            await asyncio.Event().wait()
+        return await super().select(sql, *args, name=name, **options)
+
+
+async def test_a_question_that_nobody_waits_for_is_stopped() -> None:
+    def asking() -> bool:
+        return any(task.get_name() == "realtime" for task in asyncio.all_tasks())
+
+    async with resources({}, clickhouse=_Hanging) as given, serving(given) as api:
+        leaving = asyncio.create_task(api.get("/v1/metrics/realtime"))
+        await eventually(asking)
+        leaving.cancel()
+        await eventually(lambda: not asking())
+
+
+async def test_what_a_stream_would_be_is_told_without_one(api: Served) -> None:
+    head = await api.client.head(STREAM)
+    following = await api.get("/health/live")  # on the same connection, so the answer before it has ended
+    assert (head.status_code, head.headers["content-type"], following.status_code) == (
+        200,
+        "text/event-stream; charset=utf-8",
+        200,
+    )
 
 
 async def test_a_stream_ends_when_the_server_stops(api: Served) -> None:

@@ -1,9 +1,10 @@
 """Trips, against the same numbers computed the slow and obvious way."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.support.reference_people import FIRST, LAYOUTS, ZONES, Chance, ask, i
 from tests.support.reference_trips import STEPS, Reference
 from tests.support.warehouse import store
 
+NIL = str(UUID(int=0))
 IDS = ("trip_id", "booking_id", "driver_id", "rider_id", "route_id")
 
 
@@ -71,6 +73,15 @@ async def test_a_range_may_begin_and_end_on_any_event(filled: ClickHouse, seed: 
     question = instants(EVENTS, seed)
     expected = Reference(EVENTS, question.period.since, question.period.until)
     assert reference.totals_of(await trips(filled, question)) == expected.totals()
+
+
+async def test_a_trip_may_have_the_least_of_ids(warehouse: ClickHouse) -> None:
+    ((often, _),) = Counter(event["trip_id"] for event in EVENTS).most_common(1)
+    events = [event | {"trip_id": NIL} if event["trip_id"] == often else event for event in EVENTS]
+    await store(warehouse, events, token="nil")
+    question = ask(FIRST - timedelta(days=10), FIRST + timedelta(days=50), "UTC")
+    expected = Reference(events, question.period.since, question.period.until)
+    assert reference.totals_of(await trips(warehouse, question)) == expected.totals()
 
 
 @pytest.mark.parametrize("granularity", Granularity)

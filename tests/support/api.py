@@ -41,13 +41,17 @@ NOBODY = {
 
 
 class SteadyClock(SystemClock):
-    """Real time, but for what time it is said to be."""
+    """Real time, but for what time it is said to be, and for the seconds `skipped`."""
 
     def __init__(self, now: float | None = None) -> None:
         self._now = now
+        self.skipped = 0.0
 
     def time(self) -> float:
-        return super().time() if self._now is None else self._now
+        return (super().time() if self._now is None else self._now) + self.skipped
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.skipped
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ def test_without_a_start_it_is_the_30_days_up_to_the_end() -> None:
     assert ask(None, "2026-10-31").label == "2026-10-02 to 2026-10-31"
 
 
+def test_the_default_is_no_longer_than_a_range_may_be() -> None:
+    assert ask(None, None, max_days=7) == ask("2026-11-10", None)
+
+
 def test_without_an_end_it_goes_on_through_today() -> None:
     assert ask("2026-11-10", None).until == utc("2026-11-16T23:00")
 

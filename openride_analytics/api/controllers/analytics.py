@@ -1,5 +1,7 @@
 """`/v1/analytics/...`: where and when."""
 
+from functools import partial
+
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
@@ -12,7 +14,9 @@ from openride_analytics.api.parameters import asks
 from openride_analytics.api.responses import KEPT, PROBLEMS
 from openride_analytics.schema.analytics import Geography, Trend
 from openride_analytics.schema.queries import GeographicQuery, TrendsQuery
+from openride_analytics.stats.geographic import EARLIER as OF_PLACES
 from openride_analytics.stats.geographic import geographic
+from openride_analytics.stats.trends import earlier as of_trends
 from openride_analytics.stats.trends import trends
 
 
@@ -33,7 +37,8 @@ def analytics(api: Api) -> list[ControllerRouterHandler]:
         with level hex, where the pickup is. People are where they said they live; there are no hexes of them. What
         cannot be placed is "Unknown", and never left out.
         """
-        return await kept.answer(request, "geographic", asked, lambda q: geographic(clickhouse, q, asked))
+        compute = partial(geographic, clickhouse, query=asked)
+        return await kept.answer(request, "geographic", asked, compute, earlier=OF_PLACES)
 
     @get(
         "/trends",
@@ -47,6 +52,7 @@ def analytics(api: Api) -> list[ControllerRouterHandler]:
         totals. An hourly bucket is the n-th hour since local midnight; a week or month begins where it does, even
         before start_date. Not every metric can be grouped by everything: 400 says by what it can.
         """
-        return await kept.answer(request, "trends", asked, lambda q: trends(clickhouse, q, asked))
+        compute = partial(trends, clickhouse, query=asked)
+        return await kept.answer(request, "trends", asked, compute, earlier=of_trends(asked))
 
     return [Router("/v1/analytics", route_handlers=[get_geographic, get_trends], tags=["analytics"])]

@@ -17,8 +17,10 @@ from openride_analytics.schema.queries import DriversQuery, RangeQuery, RoutesQu
 from openride_analytics.stats.bookings import bookings
 from openride_analytics.stats.drivers import drivers
 from openride_analytics.stats.payments import payments
+from openride_analytics.stats.routes import EARLIER as OF_ROUTES
 from openride_analytics.stats.routes import routes
 from openride_analytics.stats.trips import trips
+from openride_analytics.stats.users import EARLIER as OF_USERS
 from openride_analytics.stats.users import users
 
 
@@ -38,7 +40,7 @@ def metrics(api: Api) -> list[ControllerRouterHandler]:
         registered in the range, and how far drivers have come by its end. Acting is what a rider or driver does:
         registering, booking, paying, traveling, driving, cancelling; a KYC decision and a refund are nobody's act.
         """
-        return await kept.answer(request, "users", asked, partial(users, clickhouse))
+        return await kept.answer(request, "users", asked, partial(users, clickhouse), earlier=OF_USERS)
 
     @get(
         "/bookings",
@@ -112,7 +114,7 @@ def metrics(api: Api) -> list[ControllerRouterHandler]:
         bookings confirmed and never cancelled, in percent of the seats there are; it may pass 100.
         """
         compute = partial(routes, clickhouse, sort=asked.sort, limit=asked.limit)
-        return await kept.answer(request, "routes", asked, compute)
+        return await kept.answer(request, "routes", asked, compute, earlier=OF_ROUTES)
 
     return [
         Router(

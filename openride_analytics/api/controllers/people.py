@@ -15,7 +15,9 @@ from openride_analytics.api.responses import KEPT, PROBLEMS
 from openride_analytics.schema.people import CohortAnalytics, FunnelAnalytics, RetentionAnalytics
 from openride_analytics.schema.queries import CohortQuery, FunnelQuery, RetentionQuery
 from openride_analytics.stats.cohort import calendar, cohort
+from openride_analytics.stats.funnel import EARLIER as OF_FUNNELS
 from openride_analytics.stats.funnel import course, funnel
+from openride_analytics.stats.retention import EARLIER as OF_RETENTION
 from openride_analytics.stats.retention import retention
 
 
@@ -37,8 +39,8 @@ def people(api: Api) -> list[ControllerRouterHandler]:
         """A person enters once, with the first event of step 1 in the range; each next step is the earliest such
         event at or after the one before, and within `window_days` times 24 hours of the entry, also beyond the range.
         """
-        steps = course(asked)
-        return await kept.answer(request, "funnel", asked, lambda q: funnel(clickhouse, q, steps))
+        compute = partial(funnel, clickhouse, course=course(asked))
+        return await kept.answer(request, "funnel", asked, compute, earlier=OF_FUNNELS)
 
     @get(
         "/cohort",
@@ -76,7 +78,7 @@ def people(api: Api) -> list[ControllerRouterHandler]:
         and the rate is of those.
         """
         compute = partial(retention, clickhouse, user_type=asked.user_type, mode=asked.mode)
-        return await kept.answer(request, "retention", asked, compute)
+        return await kept.answer(request, "retention", asked, compute, earlier=OF_RETENTION)
 
     return [
         Router("/v1/analytics", route_handlers=[get_funnel, get_cohort, get_retention], tags=["analytics"])

@@ -81,8 +81,9 @@ def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterH
         """
         feed.understand(asked)
         first = await feed.latest()  # what cannot be answered now is an error, not a stream
+        headers_only = request.scope["state"].get("head")
         return ServerSentEvent(
-            _events(feed, first, stopping, until=request.user.expires or inf),
+            () if headers_only else _events(feed, first, stopping, until=request.user.expires or inf),
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
@@ -97,14 +98,14 @@ def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterH
 
 
 class _Feed:
-    """The newest answer, one query every EVERY_SECONDS however many ask."""
+    """The newest answer, or why there is none: one query every EVERY_SECONDS however many ask."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._clickhouse = questions(api.resources)
-        self._asking = asyncio.Lock()
-        self._answer: RealtimeMetrics | None = None
+        self._asking: asyncio.Task[RealtimeMetrics] | None = None
         self._answered = 0.0
+        self._waiting = 0
 
     def understand(self, query: RangeQuery) -> None:
         """Raises Invalid for parameters that would be wrong anywhere."""
@@ -112,23 +113,31 @@ class _Feed:
         understand(query, api=given.settings.api, now=datetime.fromtimestamp(given.clock.time(), UTC))
 
     async def latest(self) -> RealtimeMetrics:
-        """Raises Retryable, TooMuch."""
-        clock = self._api.resources.clock
-        async with self._asking:
-            if self._answer is None or clock.monotonic() - self._answered >= EVERY_SECONDS:
-                self._answer = await self._ask()
-                self._answered = clock.monotonic()
-            return self._answer
+        """Whoever comes while it is asked for waits for the same. Raises Retryable, TooMuch."""
+        asking, now = self._asking, self._api.resources.clock.monotonic()
+        if asking is None or (asking.done() and now - self._answered >= EVERY_SECONDS):
+            asking = self._asking = asyncio.create_task(self._ask(), name="realtime")
+        self._waiting += 1
+        try:
+            return await asyncio.shield(asking)  # one caller's leaving is not the others' loss
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not asking.done():
+                self._asking = None  # who comes now must not join what ends
+                asking.cancel()
 
     async def _ask(self) -> RealtimeMetrics:
         given = self._api.resources
-        report = await self._api.health.report()
-        return await realtime(
-            self._clickhouse,
-            now=datetime.fromtimestamp(given.clock.time(), UTC),
-            currency=given.settings.api.default_currency,
-            conditions={check.name: _condition(check) for check in report.checks},
-        )
+        try:
+            report = await self._api.health.report()
+            return await realtime(
+                self._clickhouse,
+                now=datetime.fromtimestamp(given.clock.time(), UTC),
+                currency=given.settings.api.default_currency,
+                conditions={check.name: _condition(check) for check in report.checks},
+            )
+        finally:
+            self._answered = given.clock.monotonic()
 
 
 async def _events(

@@ -4,7 +4,7 @@
 -- breakdown: role, state, city or ''.
 -- Result: one row for each step that anybody reached:
 --   together  1 for all people, 0 for those with this value
---   value     of those registered as such, '' where that is not known (or no breakdown was asked for)
+--   value     of those registered as such, 'Unknown' where that is not said (or no breakdown was asked for)
 --   step      1, 2, ...
 --   people    who reached it
 --   waited    ms since the step before: the element at index floor(n / 2) of the n sorted ones; 0 for step 1
@@ -98,7 +98,8 @@ FROM
             FROM
             (
                 SELECT
-                    argMinIf(registered_as, (event_timestamp, UUIDToNum(event_id)), event_type = 'user.registered') AS value,
+                    argMinIf(registered_as, (event_timestamp, UUIDToNum(event_id)), event_type = 'user.registered') AS said,
+                    if(said = '', 'Unknown', said) AS value,
                     if(
                         {repeated:UInt8} = 1,
                         arrayMap(

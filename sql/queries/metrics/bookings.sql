@@ -7,7 +7,7 @@
 --   converted, dropped, finished               of those created in it: how many were ever confirmed, cancelled,
 --                                              completed, whatever the time of that event
 -- `sure` tells what became of each booking, and which are unclear: those that had some event more than once. All events
--- of the others are counted together, as those of `nobody`; of the unclear the first event of a type is looked for, the
+-- of the others are counted together, as `plain`; of the unclear the first event of a type is looked for, the
 -- least (event_timestamp, event id as text): to do so for all would cost many times as much.
 WITH
     toUUID('00000000-0000-0000-0000-000000000000') AS nobody,
@@ -45,7 +45,7 @@ FROM
 (
     SELECT
         event_type,
-        booking_id = nobody AS plain,
+        plain,
         event_type = 'booking.created' AND NOT plain AS again,
         if(again, transform(booking_id, sure.unclear, sure.unclear_seen, toUInt8(0)), 0) AS ever,
         if(plain, events, 1) AS bookings,
@@ -57,18 +57,18 @@ FROM
     (
         SELECT
             event_type,
-            if(booking.booking_id IN (SELECT arrayJoin(sure.unclear)), booking.booking_id, nobody) AS booking_id,
+            booking.booking_id NOT IN (SELECT arrayJoin(sure.unclear)) AS plain,
+            if(plain, nobody, booking.booking_id) AS booking_id,
             count() AS events,
             sum(total_price) AS prices,
             countIf(cancelled_by = 'RIDER') AS by_rider,
             countIf(cancelled_by = 'DRIVER') AS by_driver,
             countIf(cancelled_by = 'SYSTEM') AS by_system,
-            argMinIf(
-                (total_price, cancelled_by), (event_timestamp, UUIDToNum(event_id)), booking_id != nobody) AS first
+            argMinIf((total_price, cancelled_by), (event_timestamp, UUIDToNum(event_id)), NOT plain) AS first
         FROM daily_booking_metrics AS booking
         WHERE event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed')
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY event_type, booking_id
+        GROUP BY event_type, plain, booking_id
     )
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

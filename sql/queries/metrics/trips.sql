@@ -6,7 +6,7 @@
 --   minutes, kilometers, on_time, earnings, commission   of those completed in it: of their first completion in it
 --   active_drivers                 distinct drivers of the first start and the first completion in it of each trip
 -- `sure` tells what became of each trip, and which are unclear: those that had some event more than once. All events of
--- the others are counted together, as those of `nobody`; of the unclear the first is looked for, the least
+-- the others are counted together, as `plain`; of the unclear the first is looked for, the least
 -- (event_timestamp, event id as text): to do so for all would cost many times as much. A share and what it is a share of
 -- are of one reading, so that a rate cannot pass 100 while events arrive.
 WITH
@@ -44,9 +44,9 @@ FROM
     SELECT
         event_type = 'trip.started' AS is_start,
         event_type = 'trip.completed' AS is_done,
-        if(trip.trip_id IN (SELECT arrayJoin(sure.unclear)), trip.trip_id, nobody) AS trip_id,
-        trip_id = nobody AS plain,
-        if(trip_id = nobody, count(), 1) AS trips,
+        trip.trip_id NOT IN (SELECT arrayJoin(sure.unclear)) AS plain,
+        if(plain, nobody, trip.trip_id) AS trip_id,
+        if(plain, count(), 1) AS trips,
         sum(duration_minutes) AS all_minutes,
         sumKahan(distance_km) AS all_kilometers,
         countIf(on_time) AS all_on_time,
@@ -56,10 +56,10 @@ FROM
         argMinIf(
             (driver_id, duration_minutes, distance_km, on_time, driver_earnings, platform_commission),
             (event_timestamp, UUIDToNum(event_id)),
-            trip_id != nobody) AS first
+            NOT plain) AS first
     FROM daily_trip_metrics AS trip
     WHERE event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-    GROUP BY is_start, is_done, trip_id
+    GROUP BY is_start, is_done, plain, trip_id
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
