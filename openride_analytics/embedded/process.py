@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import random
 import signal
 import socket
 import sys
@@ -22,6 +23,10 @@ LOG_LIMIT_BYTES = 5 * 1024 * 1024
 KILL_TIMEOUT_SECONDS = 2.0
 LOCK_TIMEOUT_SECONDS = 5.0
 POLL_SECONDS = 0.02
+
+_PORTS = 15_000, 32_000
+_PORT_TRIES = 50
+_CHANCE = random.SystemRandom()  # a fork does not share it
 
 
 class ServerFailed(Fatal):
@@ -237,15 +242,28 @@ async def lock(path: Path, name: str) -> BinaryIO:
 def free_port(asked: int = 0) -> int:
     """A TCP port of the loopback interface that nobody listens on: `asked`, or any when that is 0.
 
-    Raises ServerFailed when the port asked for is taken.
+    That is one below those which systems give to clients: whoever connects somewhere could otherwise be given it before
+    the server has it, or connect to itself while waiting for the server. Raises ServerFailed when the port asked for is
+    taken.
     """
+    if asked:
+        _try_to_bind(asked)
+        return asked
+    for _ in range(_PORT_TRIES):
+        with suppress(ServerFailed):
+            port = _CHANCE.randrange(*_PORTS)
+            _try_to_bind(port)
+            return port
+    raise ServerFailed(f"no port of {HOST} from {_PORTS[0]} to {_PORTS[1]} can be used")
+
+
+def _try_to_bind(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, asked))
+            probe.bind((HOST, port))
         except OSError as error:
-            raise ServerFailed(f"port {asked} on {HOST} cannot be used: {error.strerror}") from error
-        return int(probe.getsockname()[1])
+            raise ServerFailed(f"port {port} on {HOST} cannot be used: {error.strerror}") from error
 
 
 async def accepts_connections(port: int) -> bool:

@@ -102,7 +102,7 @@ async def test_nothing_is_committed_beyond_a_message_that_cannot_be_buried(
     buried = {dict(letter.headers)["dlq.offset"] for letter in await dead_letters(line.rig)}
     assert await differences(line.rig.settings, line.rig.clickhouse) == []
     assert "dead letters could not be sent" in (problem or "")
-    assert (reached in (None, 0, 100), len(buried), await line.rig.count("events_raw")) == (True, 10, 200)
+    assert ((reached or 0) <= 100, len(buried), await line.rig.count("events_raw")) == (True, 10, 200)
 
 
 async def _through(

@@ -41,7 +41,10 @@ class Command:
         return found
 
     async def ready(self) -> dict[str, str]:
-        await eventually(self.env_file.exists, within=START_SECONDS)
+        await eventually(
+            lambda: self.env_file.exists() or self.process.returncode is not None, within=START_SECONDS
+        )
+        assert self.process.returncode is None, await self.ended()
         return {name: value or "" for name, value in dotenv_values(self.env_file).items()}
 
     async def ended(self) -> tuple[int | None, str]:
