@@ -218,20 +218,16 @@ class Ingestion:
         for state in State:
             self._metrics.ingest_partitions.labels(state).set(states[state])
         ends = await services.offsets.ends(self._partitions)
+        behind = {tp: await self._is_behind(consumer, tp, ends[tp]) for tp in ends}
         for tp, partition in self._partitions.items():
             if tp in ends and partition.committed is not None:
-                lag = await self._lag(consumer, partition, ends[tp])
+                # What ends a partition may be markers of transactions: no messages, and never stored.
+                settled = partition.is_settled and not behind[tp]
+                lag = 0 if settled else max(0, ends[tp] - partition.committed)
                 self._metrics.consumer_lag_messages.labels(tp.topic, str(tp.partition)).set(lag)
                 seconds = partition.age.seconds(self._clock.time(), waiting=lag > 0)
                 self._metrics.consumer_lag_seconds.labels(tp.topic, str(tp.partition)).set(seconds)
-        behind = [tp for tp in ends if await self._is_behind(consumer, tp, ends[tp])]
-        self._watchdog.look(self._partitions.values(), behind)
-
-    async def _lag(self, consumer: AIOKafkaConsumer, partition: Partition, end: int) -> int:
-        """Messages that are not stored. What ends a partition may be markers of transactions, and these are none."""
-        if partition.is_settled and not await self._is_behind(consumer, partition.tp, end):
-            return 0
-        return max(0, end - (partition.committed or 0))
+        self._watchdog.look(self._partitions.values(), [tp for tp in ends if behind[tp]])
 
     async def _is_behind(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> bool:
         """Whether Kafka has messages that the consumer could have given. The last ones of a partition may be
