@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from openride_analytics.schema.results import FailureReason, MethodMetrics, PaymentMetrics, PaymentPoint
 from openride_analytics.stats.numbers import mean, money, rate
-from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
-from openride_analytics.stats.series import Row, series
-from openride_analytics.stats.together import together
+from openride_analytics.stats.series import WHOLE, Row, parts, series
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.store.sql import statement
 
 _INITIATED: Final = "payment.initiated"
 _SUCCESS: Final = "payment.success"
@@ -35,24 +32,27 @@ class _Group:
 
 async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics:
     """Payments in the question's range; revenue in its currency. Raises Retryable."""
-    period, currency = question.period, question.currency
-    totals, points = await together(
-        _totals(clickhouse, period, currency),
-        series(clickhouse, question, "metrics/payments_series", _point, empty=_EMPTY, currency=currency),
-    )
-    return _shape(question, totals, points)
+    found = await parts(clickhouse, question, "metrics/payments", currency=question.currency)
+    return _shape(question, found.get(WHOLE, _EMPTY), series(question, found, _point, _EMPTY))
 
 
-async def _totals(clickhouse: ClickHouse, period: Period, currency: str) -> dict[str, Any]:
-    block = await clickhouse.select(
-        statement("metrics/payments"),
-        {"since": period.since, "until": period.until, "currency": currency},
-        name="metrics/payments",
-    )
-    return block.one()
-
-
-_EMPTY: Row = {"initiated": 0, "success": 0, "failed": 0, "refunded": 0, "revenue": Decimal(0)}
+_EMPTY: Row = {
+    "initiated": 0,
+    "success": 0,
+    "failed": 0,
+    "refunded": 0,
+    "revenue": Decimal(0),
+    "refunds": Decimal(0),
+    "times": "0",
+    "percentiles": [],
+    "terms_of": [],
+    "counts": [],
+    "amounts": [],
+    "rated": 0,
+    "paid": 0,
+    "settled": 0,
+    "returned": 0,
+}
 
 
 def _point(timestamp: str, row: Row) -> PaymentPoint:
@@ -66,11 +66,9 @@ def _point(timestamp: str, row: Row) -> PaymentPoint:
     )
 
 
-def _shape(question: Question, row: dict[str, Any], points: list[PaymentPoint] | None) -> PaymentMetrics:
+def _shape(question: Question, row: Row, points: list[PaymentPoint] | None) -> PaymentMetrics:
     groups = _groups(row)
-    by_currency = _revenue_by_currency(groups)
-    revenue = by_currency.get(question.currency, Decimal(0))
-    p50, p95 = row["percentiles"] if row["timed"] else (None, None)
+    p50, p95 = row["percentiles"] if row["success"] else (None, None)
     return PaymentMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
@@ -79,21 +77,21 @@ def _shape(question: Question, row: dict[str, Any], points: list[PaymentPoint] |
         payments_success=row["success"],
         payments_failed=row["failed"],
         payments_refunded=row["refunded"],
-        success_rate=rate(row["paid"], row["initiated"]),
-        refund_rate=rate(row["returned"], row["success"]),
-        avg_processing_time_ms=mean(int(row["times"]), row["timed"]),
+        success_rate=rate(row["paid"], row["rated"]),
+        refund_rate=rate(row["returned"], row["settled"]),
+        avg_processing_time_ms=mean(int(row["times"]), row["success"]),
         p50_processing_time_ms=p50,
         p95_processing_time_ms=p95,
-        total_revenue=money(revenue),
-        net_revenue=money(revenue - row["refunds"]),
+        total_revenue=money(row["revenue"]),
+        net_revenue=money(row["revenue"] - row["refunds"]),
         by_method=_by_method(groups, question.currency),
-        revenue_by_currency={name: money(amount) for name, amount in by_currency.items()},
+        revenue_by_currency={name: money(amount) for name, amount in _revenue_by_currency(groups).items()},
         failure_reasons=_failure_reasons(groups),
         time_series=points,
     )
 
 
-def _groups(row: dict[str, Any]) -> list[_Group]:
+def _groups(row: Row) -> list[_Group]:
     groups = []
     for terms, count, amount in zip(row["terms_of"], row["counts"], row["amounts"], strict=True):
         event_type, method, currency, error_code = terms.split(" ", 3)  # only the last may have spaces

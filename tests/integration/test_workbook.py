@@ -236,7 +236,7 @@ async def test_series_are_as_fine_as_was_asked(two_months: tree.Settings, granul
     assert found == expected
 
 
-@pytest.mark.parametrize("statement", ["metrics/routes", "metrics/payments_series", "metrics/drivers"])
+@pytest.mark.parametrize("statement", ["metrics/routes", "metrics/payments", "metrics/drivers"])
 async def test_if_one_area_fails_there_is_no_workbook(two_months: tree.Settings, statement: str) -> None:
     chosen = two_months.clickhouse
     async with Proxy(chosen.host, chosen.port) as proxy:

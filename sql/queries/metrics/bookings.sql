@@ -1,16 +1,17 @@
--- Bookings in a range.
--- Parameters: since, until (half-open).
--- Result: one row:
---   created, confirmed, cancelled, completed   distinct bookings with that event in the range
+-- Bookings in a range, and in each bucket of it.
+-- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending.
+-- Result: a row for each bucket with events, and one of the range as a whole, if it has any:
+--   part                                       the bucket's edge, or 0: the whole
+--   created, confirmed, cancelled, completed   distinct bookings with that event in the part
 --   total_value                                of those confirmed: the price at their first confirmation in it
 --   by_rider, by_driver, by_system             of those cancelled: who did, at the first cancellation in it
---   converted, dropped, finished               of those created in it: how many were ever confirmed, cancelled,
---                                              completed, whatever the time of that event
--- `sure` tells what became of each booking, and which are unclear: those that had some event more than once. All events
--- of the others are counted together, as `plain`; of the unclear the first event of a type is looked for, the
--- least (event_timestamp, event id as text): to do so for all would cost many times as much.
+--   rated, converted, dropped, finished        of use for the whole only. Those created in it, and of these how many
+--                                              were ever confirmed, cancelled, completed, whatever the time of that event
+-- `sure` tells what became of each booking, and which are unclear: those that had some event more than once. Events of
+-- the others are counted, as `plain`; of the unclear `firsts` has the first of a type, the least (event_timestamp, event
+-- id as text): to look for it in all would cost many times as much. A share and what it is a share of are of one reading,
+-- so that a rate cannot pass 100 while events arrive.
 WITH
-    toUUID('00000000-0000-0000-0000-000000000000') AS nobody,
     (
         SELECT
             countIf(is_new) AS created,
@@ -28,47 +29,62 @@ WITH
                 clear AND created >= {since:DateTime64(3, 'UTC')} AND created < {until:DateTime64(3, 'UTC')} AS is_new
             FROM agg_popular_routes FINAL
         )
-    ) AS sure
+    ) AS sure,
+    arrayMap(
+        e -> transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)),
+        arrayFilter(e -> e.1 = 'booking.created', firsts)) AS ever
 SELECT
-    sure.created + countIf(again) AS created,
-    sumIf(bookings, event_type = 'booking.confirmed') AS confirmed,
-    sumIf(bookings, event_type = 'booking.cancelled') AS cancelled,
-    sumIf(bookings, event_type = 'booking.completed') AS completed,
-    sum(value) AS total_value,
-    sum(riders) AS by_rider,
-    sum(drivers) AS by_driver,
-    sum(systems) AS by_system,
-    sure.converted + countIf(again AND bitTest(ever, 1)) AS converted,
-    sure.dropped + countIf(again AND bitTest(ever, 2)) AS dropped,
-    sure.finished + countIf(again AND bitTest(ever, 3)) AS finished
+    part,
+    plain_created + arrayCount(e -> e.1 = 'booking.created', firsts) AS created,
+    plain_confirmed + arrayCount(e -> e.1 = 'booking.confirmed', firsts) AS confirmed,
+    plain_cancelled + arrayCount(e -> e.1 = 'booking.cancelled', firsts) AS cancelled,
+    plain_completed + arrayCount(e -> e.1 = 'booking.completed', firsts) AS completed,
+    plain_value + arraySum(e -> if(e.1 = 'booking.confirmed', e.5, 0), firsts) AS total_value,
+    plain_by_rider + arrayCount(e -> e.6 = 'RIDER', firsts) AS by_rider,
+    plain_by_driver + arrayCount(e -> e.6 = 'DRIVER', firsts) AS by_driver,
+    plain_by_system + arrayCount(e -> e.6 = 'SYSTEM', firsts) AS by_system,
+    sure.created + length(ever) AS rated,
+    sure.converted + arrayCount(seen -> bitTest(seen, 1), ever) AS converted,
+    sure.dropped + arrayCount(seen -> bitTest(seen, 2), ever) AS dropped,
+    sure.finished + arrayCount(seen -> bitTest(seen, 3), ever) AS finished
 FROM
 (
     SELECT
-        event_type,
-        plain,
-        event_type = 'booking.created' AND NOT plain AS again,
-        if(again, transform(booking_id, sure.unclear, sure.unclear_seen, toUInt8(0)), 0) AS ever,
-        if(plain, events, 1) AS bookings,
-        if(event_type = 'booking.confirmed', if(plain, prices, first.1), 0) AS value,
-        if(plain, by_rider, first.2 = 'RIDER') AS riders,
-        if(plain, by_driver, first.2 = 'DRIVER') AS drivers,
-        if(plain, by_system, first.2 = 'SYSTEM') AS systems
+        part,
+        sum(created) AS plain_created,
+        sum(confirmed) AS plain_confirmed,
+        sum(cancelled) AS plain_cancelled,
+        sum(completed) AS plain_completed,
+        sum(value) AS plain_value,
+        sum(by_rider) AS plain_by_rider,
+        sum(by_driver) AS plain_by_driver,
+        sum(by_system) AS plain_by_system,
+        arraySort(e -> (e.3, UUIDToNum(e.4)), groupArrayArray(others)) AS sorted,
+        arrayFilter((e, nth) -> nth = 1, sorted, arrayEnumerateUniq(sorted.1, sorted.2)) AS firsts
     FROM
     (
         SELECT
-            event_type,
-            booking.booking_id NOT IN (SELECT arrayJoin(sure.unclear)) AS plain,
-            if(plain, nobody, booking.booking_id) AS booking_id,
-            count() AS events,
-            sum(total_price) AS prices,
-            countIf(cancelled_by = 'RIDER') AS by_rider,
-            countIf(cancelled_by = 'DRIVER') AS by_driver,
-            countIf(cancelled_by = 'SYSTEM') AS by_system,
-            argMinIf((total_price, cancelled_by), (event_timestamp, UUIDToNum(event_id)), NOT plain) AS first
-        FROM daily_booking_metrics AS booking
-        WHERE event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY event_type, plain, booking_id
+            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+            countIf(plain AND event_type = 'booking.created') AS created,
+            countIf(plain AND event_type = 'booking.confirmed') AS confirmed,
+            countIf(plain AND event_type = 'booking.cancelled') AS cancelled,
+            countIf(plain AND event_type = 'booking.completed') AS completed,
+            sumIf(total_price, plain AND event_type = 'booking.confirmed') AS value,
+            countIf(plain AND cancelled_by = 'RIDER') AS by_rider,
+            countIf(plain AND cancelled_by = 'DRIVER') AS by_driver,
+            countIf(plain AND cancelled_by = 'SYSTEM') AS by_system,
+            groupArrayIf(
+                (event_type, booking_id, event_timestamp, event_id, total_price, cancelled_by), NOT plain) AS others
+        FROM
+        (
+            SELECT *, booking_id NOT IN (SELECT arrayJoin(sure.unclear)) AS plain
+            FROM daily_booking_metrics
+            WHERE event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed')
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+        )
+        GROUP BY bucket
     )
+    ARRAY JOIN [0, bucket] AS part
+    GROUP BY part
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -1,20 +1,20 @@
--- Payments in a range.
--- Parameters: since, until (half-open); currency.
--- Result: one row:
---   initiated, success, failed, refunded   distinct payments with that event in the range
---   paid                of those initiated in it: how many ever succeeded
---   returned            of those that succeeded in it: how many were ever refunded
---   refunds             every refund of the range in {currency}, also several of one payment
---   timed, times, percentiles   of the first successes in the range, in any currency: how many; the sum of their
---                       processing times in ms, as text since it may pass 64 bits; the elements at floor(0.5 n) and
---                       floor(0.95 n) of those times, sorted
+-- Payments in a range, and in each bucket of it.
+-- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; currency.
+-- Result: a row for each bucket with events, and one of the range as a whole, if it has any:
+--   part                the bucket's edge, or 0: the whole
+--   initiated, success, failed, refunded   distinct payments with that event in the part
+--   revenue             of those that succeeded: the amount at their first success in it, if that is in {currency}
+--   refunds             every refund in {currency}, also several of one payment
+--   times, percentiles  of the first successes, in any currency: the sum of their processing times in ms, as text since
+--                       it may pass 64 bits; the elements at floor(0.5 n) and floor(0.95 n) of those times, sorted
 --   terms_of, counts, amounts   as long as each other: of the first payment.initiated, success and failed of each
---                       payment in the range, how many had these terms ('type method currency error_code'), and their
---                       amounts
--- `sure` tells what became of each payment, and which are unclear: those that had some event more than once. All events
--- of the others are counted together; of the unclear the first is looked for, the least (event_timestamp, event id as
--- text): to do so for all would cost many times as much. A share and what it is a share of
--- are of one reading, so that a rate cannot pass 100 while events arrive.
+--                       payment, how many had these terms ('type method currency error_code'), and their amounts
+--   rated, paid         of use for the whole only. Those initiated in it, and of these how many ever succeeded
+--   settled, returned   likewise those that succeeded in it, and of these how many were ever refunded
+-- `sure` tells what became of each payment, and which are unclear: those that had some event more than once. Events of
+-- the others are counted; of the unclear `firsts` has the first of a type, the least (event_timestamp, event id as text):
+-- to look for it in all would cost many times as much. A share and what it is a share of are of one reading, so that a
+-- rate cannot pass 100 while events arrive.
 WITH
     (
         SELECT
@@ -35,81 +35,85 @@ WITH
             FROM agg_payments FINAL
         )
     ) AS sure,
-    (
-        SELECT (uniqExact(payment_id), sum(refund))
-        FROM
-        (
-            SELECT payment_id, if(any(currency) = {currency:String}, any(refund_amount), 0) AS refund
-            FROM daily_payment_metrics
-            WHERE event_type = 'payment.refunded'
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            GROUP BY payment_id, event_id
-        )
-    ) AS of_refunds
+    arrayFilter(e -> e.1 = 'payment.initiated', firsts) AS openings,
+    arrayFilter(e -> e.1 = 'payment.success', firsts) AS successes,
+    arrayReduce(
+        'sumMap',
+        [plain.1, arrayMap(e -> toString(e.5), firsts)],
+        [plain.2, arrayMap(e -> toUInt64(1), firsts)],
+        [plain.3, arrayMap(e -> e.6, firsts)]) AS told
 SELECT
-    sure.initiated + sumIf(again, startsWith(terms, 'payment.initiated ')) AS initiated,
-    sure.success + sumIf(again, startsWith(terms, 'payment.success ')) AS success,
-    sumIf(payments, startsWith(terms, 'payment.failed ')) AS failed,
-    of_refunds.1 AS refunded,
-    sure.paid + sum(again_paid) AS paid,
-    sure.returned + sum(again_returned) AS returned,
-    of_refunds.2 AS refunds,
-    sumIf(payments, startsWith(terms, 'payment.success ')) AS timed,
-    toString(sumIf(spent, startsWith(terms, 'payment.success '))) AS times,
-    quantilesExactArrayIf(0.5, 0.95)(took, startsWith(terms, 'payment.success ')) AS percentiles,
-    groupArray(terms) AS terms_of,
-    groupArray(payments) AS counts,
-    groupArray(paid_amount) AS amounts
+    part,
+    told.1 AS terms_of,
+    told.2 AS counts,
+    told.3 AS amounts,
+    arraySum((terms, count) -> if(startsWith(terms, 'payment.initiated '), count, 0), terms_of, counts) AS initiated,
+    arraySum((terms, count) -> if(startsWith(terms, 'payment.success '), count, 0), terms_of, counts) AS success,
+    arraySum((terms, count) -> if(startsWith(terms, 'payment.failed '), count, 0), terms_of, counts) AS failed,
+    arraySum(
+        (terms, amount) -> if(
+            startsWith(terms, 'payment.success ') AND splitByChar(' ', terms)[3] = {currency:String}, amount, 0),
+        terms_of,
+        amounts) AS revenue,
+    refunded,
+    refunds,
+    toString(plain_spent + arraySum(e -> toInt128(e.7), successes)) AS times,
+    arrayReduce('quantilesExact(0.5, 0.95)', arrayConcat(plain_took, arrayMap(e -> toUInt64(e.7), successes))) AS percentiles,
+    sure.initiated + length(openings) AS rated,
+    sure.paid
+        + arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 1), openings) AS paid,
+    sure.success + length(successes) AS settled,
+    sure.returned
+        + arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 3), successes) AS returned
 FROM
 (
     SELECT
-        toString(terms) AS terms,
-        sum(payments) AS payments,
-        sum(paid_amount) AS paid_amount,
-        sum(spent) AS spent,
-        groupArrayArray(took) AS took,
-        sum(again) AS again,
-        sum(again_paid) AS again_paid,
-        sum(again_returned) AS again_returned
+        part,
+        sumMap([toString(terms)], [payments], [paid]) AS plain,
+        sum(spent) AS plain_spent,
+        groupArrayArray(took) AS plain_took,
+        length(groupUniqArrayArray(refunded)) AS refunded,
+        sum(refunds) AS refunds,
+        arraySort(e -> (e.3, UUIDToNum(e.4)), groupArrayArray(others)) AS sorted,
+        arrayFilter((e, nth) -> nth = 1, sorted, arrayEnumerateUniq(sorted.1, sorted.2)) AS firsts
     FROM
     (
         SELECT
+            roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
             terms,
-            count() AS payments,
-            sum(amount) AS paid_amount,
-            sum(toInt128(processing_time_ms)) AS spent,
-            groupArray(processing_time_ms) AS took,
-            0 AS again,
-            0 AS again_paid,
-            0 AS again_returned
-        FROM daily_payment_metrics
-        WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND payment_id NOT IN (SELECT arrayJoin(sure.unclear))
-        GROUP BY terms
-        UNION ALL
-        SELECT
-            first.1 AS terms,
-            1,
-            first.2,
-            first.3,
-            [first.3],
-            1,
-            event_type = 'payment.initiated' AND bitTest(ever, 1),
-            event_type = 'payment.success' AND bitTest(ever, 3)
+            countIf(plain) AS payments,
+            sumIf(amount, plain) AS paid,
+            sumIf(toInt128(processing_time_ms), plain AND event_type = 'payment.success') AS spent,
+            groupArrayIf(toUInt64(processing_time_ms), plain AND event_type = 'payment.success') AS took,
+            groupArrayIf(
+                (event_type, payment_id, event_timestamp, event_id, terms, amount, processing_time_ms),
+                NOT plain) AS others,
+            CAST([] AS Array(UUID)) AS refunded,
+            toDecimal64(0, 2) AS refunds
         FROM
         (
-            SELECT
-                event_type,
-                argMin((terms, amount, processing_time_ms), (event_timestamp, UUIDToNum(event_id))) AS first,
-                transform(payment_id, sure.unclear, sure.unclear_seen, toUInt8(0)) AS ever
+            SELECT *, terms, payment_id NOT IN (SELECT arrayJoin(sure.unclear)) AS plain
             FROM daily_payment_metrics
             WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed')
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND payment_id IN (SELECT arrayJoin(sure.unclear))
-            GROUP BY event_type, payment_id
         )
+        GROUP BY bucket, terms
+        UNION ALL
+        SELECT bucket, '', 0, 0, 0, [], [], groupUniqArray(payment_id), sum(refund)
+        FROM
+        (
+            SELECT
+                roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+                payment_id,
+                if(any(currency) = {currency:String}, any(refund_amount), 0) AS refund
+            FROM daily_payment_metrics
+            WHERE event_type = 'payment.refunded'
+                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            GROUP BY bucket, payment_id, event_id
+        )
+        GROUP BY bucket
     )
-    GROUP BY terms
+    ARRAY JOIN [0, bucket] AS part
+    GROUP BY part
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -1,19 +1,19 @@
 -- People in each bucket of a range: a person counts in every bucket in which they acted, or registered.
 -- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending.
--- Result: bucket (one of the edges; buckets without events are left out), new_registrations, active_users.
+-- Result: part (one of the edges; buckets without events are left out), new_registrations, active_users.
 -- Buckets of any zone begin with a quarter hour of UTC; the quarters in which the range begins and ends may be in it in
 -- part: of those, and only those, the moments are looked at.
 WITH
     toStartOfInterval({since:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS first_quarter,
     toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter
 SELECT
-    bucket,
+    part,
     uniqExactIf(person, what = 'registered') AS new_registrations,
     uniqExactIf(person, what = 'acted') AS active_users
 FROM
 (
     SELECT
-        roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
+        roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS part,
         'registered' AS what,
         user_id AS person
     FROM daily_user_metrics
@@ -21,14 +21,14 @@ FROM
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
     UNION ALL
     SELECT
-        roundDown(toUnixTimestamp(quarter), {edges:Array(UInt32)}) AS bucket,
+        roundDown(toUnixTimestamp(quarter), {edges:Array(UInt32)}) AS part,
         'acted' AS what,
         actor AS person
     FROM actor_activity
     WHERE quarter > first_quarter AND quarter < last_quarter
     UNION ALL
     SELECT
-        roundDown(toUnixTimestamp(quarter), {edges:Array(UInt32)}) AS bucket,
+        roundDown(toUnixTimestamp(quarter), {edges:Array(UInt32)}) AS part,
         'acted' AS what,
         actor AS person
     FROM actor_activity
@@ -40,5 +40,4 @@ FROM
                     < toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}),
             moments)
 )
-GROUP BY bucket
-ORDER BY bucket
+GROUP BY part
