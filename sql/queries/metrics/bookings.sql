@@ -5,8 +5,9 @@
 --   created, confirmed, cancelled, completed   distinct bookings with that event in the part
 --   total_value                                of those confirmed: the price at their first confirmation in it
 --   by_rider, by_driver, by_system             of those cancelled: who did, at the first cancellation in it
---   rated, converted, dropped, finished        of use for the whole only. Those created in it, and of these how many
---                                              were ever confirmed, cancelled, completed, whatever the time of that event
+--   and of use for the whole only:
+--   rated, converted, dropped, finished        those created in it, and of these how many were ever confirmed, cancelled,
+--                                              completed, whatever the time of that event
 -- `sure` tells what became of each booking, and which are unclear: those that had some event more than once. Events of
 -- the others are counted, as `plain`; of the unclear `firsts` has the first of a type, the least (event_timestamp, event
 -- id as text): to look for it in all would cost many times as much. A share and what it is a share of are of one reading,

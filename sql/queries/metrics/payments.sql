@@ -5,12 +5,14 @@
 --   initiated, success, failed, refunded   distinct payments with that event in the part
 --   revenue             of those that succeeded: the amount at their first success in it, if that is in {currency}
 --   refunds             every refund in {currency}, also several of one payment
---   times, percentiles  of the first successes, in any currency: the sum of their processing times in ms, as text since
---                       it may pass 64 bits; the elements at floor(0.5 n) and floor(0.95 n) of those times, sorted
+--   times               of the first successes, in any currency: the sum of their processing times in ms, as text since
+--                       it may pass 64 bits
 --   terms_of, counts, amounts   as long as each other: of the first payment.initiated, success and failed of each
 --                       payment, how many had these terms ('type method currency error_code'), and their amounts
---   rated, paid         of use for the whole only. Those initiated in it, and of these how many ever succeeded
---   settled, returned   likewise those that succeeded in it, and of these how many were ever refunded
+--   and of use for the whole only:
+--   percentiles         of the first successes: the elements at floor(0.5 n) and floor(0.95 n) of those times, sorted
+--   rated, paid         those initiated in it, and of these how many ever succeeded
+--   settled, returned   those that succeeded in it, and of these how many were ever refunded
 -- `sure` tells what became of each payment, and which are unclear: those that had some event more than once. Events of
 -- the others are counted; of the unclear `firsts` has the first of a type, the least (event_timestamp, event id as text):
 -- to look for it in all would cost many times as much. A share and what it is a share of are of one reading, so that a
@@ -71,7 +73,7 @@ FROM
         part,
         sumMap([toString(terms)], [payments], [paid]) AS plain,
         sum(spent) AS plain_spent,
-        groupArrayArray(took) AS plain_took,
+        groupArrayArray(whole_took) AS plain_took,
         length(groupUniqArrayArray(refunded)) AS refunded,
         sum(refunds) AS refunds,
         arraySort(e -> (e.3, UUIDToNum(e.4)), groupArrayArray(others)) AS sorted,
@@ -113,7 +115,7 @@ FROM
         )
         GROUP BY bucket
     )
-    ARRAY JOIN [0, bucket] AS part
+    ARRAY JOIN [0, bucket] AS part, [took, []] AS whole_took
     GROUP BY part
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

@@ -4,9 +4,9 @@
 --   part                           the bucket's edge, or 0: the whole
 --   started, completed, cancelled  distinct trips with that event in the part
 --   minutes, kilometers, on_time, earnings, commission   of those completed in it: of their first completion in it
+--   and of use for the whole only:
 --   active_drivers                 distinct drivers of the first start and the first completion in it of each trip
---   rated, finished                of use for the whole only. Those started in it, and of these how many were ever
---                                  completed
+--   rated, finished                those started in it, and of these how many were ever completed
 -- `sure` tells what became of each trip, and which are unclear: those that had some event more than once. Events of the
 -- others are counted, as `plain`; of the unclear `firsts` has the first of a type, the least (event_timestamp, event id
 -- as text): to look for it in all would cost many times as much. A share and what it is a share of are of one reading, so
@@ -56,7 +56,7 @@ FROM
         sum(punctual) AS plain_on_time,
         sum(earnings) AS plain_earnings,
         sum(commission) AS plain_commission,
-        groupUniqArrayArray(drivers) AS plain_drivers,
+        groupUniqArrayArray(whole_drivers) AS plain_drivers,
         arraySort(e -> (e.3, UUIDToNum(e.4)), groupArrayArray(others)) AS sorted,
         arrayFilter((e, nth) -> nth = 1, sorted, arrayEnumerateUniq(sorted.1, sorted.2)) AS firsts
     FROM
@@ -85,7 +85,7 @@ FROM
         )
         GROUP BY bucket
     )
-    ARRAY JOIN [0, bucket] AS part
+    ARRAY JOIN [0, bucket] AS part, [drivers, []] AS whole_drivers
     GROUP BY part
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
