@@ -40,7 +40,7 @@ async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
 
 
 async def _buckets(clickhouse: ClickHouse, question: Question) -> Parts:
-    """None where no series is asked for: they would take as long as the totals."""
+    """Nothing where no series is asked for: it would take as long as the totals."""
     return await parts(clickhouse, question, "metrics/users_series") if question.series else {}
 
 

@@ -23,6 +23,10 @@ ONE_BLOCK: Final[Settings] = {
     "min_insert_block_size_bytes": 1 << 28,
     "send_logs_level": "none",
 }
+
+# An insert has a second to be done; who asks a question waits for it. Where the server may set it (CAP_SYS_NICE), the
+# threads of inserts yield the processors to those of questions.
+YIELDING: Final[Settings] = {"os_thread_priority": 10}
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -47,6 +51,7 @@ def insert_settings(wire: Wire, table: str, token: str | None, timeout: float) -
     """With which settings a block is inserted."""
     settings: dict[str, str | int] = {
         **ONE_BLOCK,
+        **YIELDING,
         "log_comment": comment(f"insert {table}"),
         "max_execution_time": math.ceil(timeout),
     }

@@ -14,6 +14,7 @@ SERVER_SETTINGS = {
     "max_server_memory_usage": 4 << 30,  # enough for the largest test, and a laptop lives
     "mark_cache_size": 256 << 20,
     "background_pool_size": 2,
+    "os_threads_nice_value_merge_mutate": 10,  # as inserts: questions first
     "background_schedule_pool_size": 8,
     "log-level": "error",
 }
