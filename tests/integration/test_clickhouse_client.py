@@ -193,6 +193,18 @@ async def test_a_large_block_stays_one_block(clickhouse: ClickHouse) -> None:
     assert await count(clickhouse) == 150_000
 
 
+async def test_inserts_leave_the_processors_to_questions(clickhouse: ClickHouse) -> None:
+    await create_chain(clickhouse)
+    nice = "getSetting('os_threads_nice_value_query')"
+    await clickhouse.execute("CREATE TABLE nice_values (nice Int32) ENGINE = Memory")
+    await clickhouse.execute(
+        f"CREATE MATERIALIZED VIEW of_inserts TO nice_values AS SELECT {nice} AS nice FROM landing LIMIT 1"
+    )
+    await clickhouse.insert("landing", rows(), token="t", timeout=5)
+    found = await clickhouse.select(f"SELECT nice, {nice} AS of_a_question FROM nice_values")
+    assert found.dicts() == [{"nice": 10, "of_a_question": 0}]
+
+
 async def test_eight_inserts_at_once_under_one_token_store_one_copy(clickhouse: ClickHouse) -> None:
     await create_chain(clickhouse)
     await asyncio.gather(*(clickhouse.insert("landing", rows(), token="same", timeout=10) for _ in range(8)))
