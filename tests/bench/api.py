@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import cycle, takewhile
 from threading import Event
 
 import clickhouse_driver
@@ -180,31 +180,28 @@ def _ask(client: http.client.HTTPConnection, url: str, *cache: str) -> float:
 
 
 async def _bare(environ: Mapping[str, str], now: datetime, days: int) -> Times:
-    """The same SQL sent by another client, one question's statements in turn."""
+    """The same SQL sent by another client, in the same turns: what was asked just before is in the processor's caches."""
     logging.getLogger("openride").setLevel(logging.ERROR)  # that there is no cache is no news
-    found: Times = {}
+    found: Times = {question.name: [] for question in QUESTIONS}
     driver = clickhouse_driver.Client(
         environ["CLICKHOUSE_HOST"],
         port=int(environ["CLICKHOUSE_PORT"]),
         database=environ["CLICKHOUSE_DATABASE"],
     )
     without_redis = {name: value for name, value in environ.items() if name != "REDIS_URL"}
-    for question in QUESTIONS:
-        urls = [question.url(*edges) for edges in ranges(now, days, SAMPLES // 2)]
-        asked = await statements(without_redis | {"PORT": "0"}, urls)
-        found[question.name] = await asyncio.to_thread(_timed, driver, asked)
+    urls = [question.url(*edges) for edges in ranges(now, days, SAMPLES // 2) for question in QUESTIONS]
+    asked = await statements(without_redis | {"PORT": "0"}, urls)
+    for question, each in zip(cycle(QUESTIONS), asked, strict=False):
+        found[question.name].append(await asyncio.to_thread(_timed, driver, each))
     driver.disconnect()
     return found
 
 
-def _timed(driver: clickhouse_driver.Client, asked: Iterable[Sequence[str]]) -> list[float]:
-    times = []
-    for each in asked:
-        begun = time.perf_counter()
-        for sql in each:
-            driver.execute(sql)
-        times.append((time.perf_counter() - begun) * 1000)
-    return times
+def _timed(driver: clickhouse_driver.Client, statements_of_one: Iterable[str]) -> float:
+    begun = time.perf_counter()
+    for sql in statements_of_one:
+        driver.execute(sql)
+    return (time.perf_counter() - begun) * 1000
 
 
 @asynccontextmanager
