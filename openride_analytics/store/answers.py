@@ -41,6 +41,10 @@ return 0
 _RENEW: Final = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 )
+_KEEP: Final = """
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+"""
 _GIVE_UP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 
@@ -116,8 +120,7 @@ class Answers:
             raise
         finally:
             renewing.cancel()
-        await self._call("SET", key, _packed(made), "EX", seconds)
-        await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
+        await self._call("EVAL", _KEEP, 2, key, _claim(key), token, _packed(made), seconds)
         return made, False
 
     async def _renew(self, key: str, token: str) -> None:
