@@ -25,10 +25,7 @@ _EMPTY: Row = {
     "by_rider": 0,
     "by_driver": 0,
     "by_system": 0,
-    "rated": 0,
-    "converted": 0,
-    "dropped": 0,
-    "finished": 0,
+    "became": (0, 0, 0, 0),
 }
 
 
@@ -44,6 +41,7 @@ def _point(timestamp: str, row: Row) -> BookingPoint:
 
 
 def _shape(question: Question, row: Row, points: list[BookingPoint] | None) -> BookingMetrics:
+    created, confirmed, cancelled, completed = row["became"]
     by = {"RIDER": row["by_rider"], "DRIVER": row["by_driver"], "SYSTEM": row["by_system"]}
     return BookingMetrics(
         date_range=question.period.label,
@@ -53,9 +51,9 @@ def _shape(question: Question, row: Row, points: list[BookingPoint] | None) -> B
         bookings_confirmed=row["confirmed"],
         bookings_cancelled=row["cancelled"],
         bookings_completed=row["completed"],
-        conversion_rate=rate(row["converted"], row["rated"]),
-        cancellation_rate=rate(row["dropped"], row["rated"]),
-        completion_rate=rate(row["finished"], row["rated"]),
+        conversion_rate=rate(confirmed, created),
+        cancellation_rate=rate(cancelled, created),
+        completion_rate=rate(completed, created),
         avg_booking_value=mean_money(row["total_value"], row["confirmed"]),
         total_booking_value=money(row["total_value"]),
         cancellations_by={actor: count for actor, count in by.items() if count},

@@ -48,10 +48,7 @@ _EMPTY: Row = {
     "terms_of": [],
     "counts": [],
     "amounts": [],
-    "rated": 0,
-    "paid": 0,
-    "settled": 0,
-    "returned": 0,
+    "became": (0, 0, 0, 0),
 }
 
 
@@ -68,6 +65,7 @@ def _point(timestamp: str, row: Row) -> PaymentPoint:
 
 def _shape(question: Question, row: Row, points: list[PaymentPoint] | None) -> PaymentMetrics:
     groups = _groups(row)
+    initiated, paid, settled, returned = row["became"]
     p50, p95 = row["percentiles"] if row["success"] else (None, None)
     return PaymentMetrics(
         date_range=question.period.label,
@@ -77,8 +75,8 @@ def _shape(question: Question, row: Row, points: list[PaymentPoint] | None) -> P
         payments_success=row["success"],
         payments_failed=row["failed"],
         payments_refunded=row["refunded"],
-        success_rate=rate(row["paid"], row["rated"]),
-        refund_rate=rate(row["returned"], row["settled"]),
+        success_rate=rate(paid, initiated),
+        refund_rate=rate(returned, settled),
         avg_processing_time_ms=mean(int(row["times"]), row["success"]),
         p50_processing_time_ms=p50,
         p95_processing_time_ms=p95,

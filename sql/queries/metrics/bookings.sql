@@ -6,8 +6,8 @@
 --   total_value                                of those confirmed: the price at their first confirmation in it
 --   by_rider, by_driver, by_system             of those cancelled: who did, at the first cancellation in it
 --   and of use for the whole only:
---   rated, converted, dropped, finished        those created in it, and of these how many were ever confirmed, cancelled,
---                                              completed, whatever the time of that event
+--   became                                     [those created in it, and of these how many were ever confirmed, cancelled,
+--                                              completed, whatever the time of that event]
 -- `sure` tells what became of each booking, and which are unclear: those that had some event more than once. Events of
 -- the others are counted, as `plain`; of the unclear `firsts` has the first of a type, the least (event_timestamp, event
 -- id as text): to look for it in all would cost many times as much. A share and what it is a share of are of one reading,
@@ -15,10 +15,12 @@
 WITH
     (
         SELECT
-            countIf(is_new) AS created,
-            countIf(is_new AND bitTest(seen, 1)) AS converted,
-            countIf(is_new AND bitTest(seen, 2)) AS dropped,
-            countIf(is_new AND bitTest(seen, 3)) AS finished,
+            [
+                countIf(is_new),
+                countIf(is_new AND bitTest(seen, 1)),
+                countIf(is_new AND bitTest(seen, 2)),
+                countIf(is_new AND bitTest(seen, 3))
+            ] AS became,
             groupArrayIf(booking_id, NOT clear) AS unclear,
             groupArrayIf(seen, NOT clear) AS unclear_seen
         FROM
@@ -44,10 +46,7 @@ SELECT
     plain_by_rider + arrayCount(e -> e.6 = 'RIDER', firsts) AS by_rider,
     plain_by_driver + arrayCount(e -> e.6 = 'DRIVER', firsts) AS by_driver,
     plain_by_system + arrayCount(e -> e.6 = 'SYSTEM', firsts) AS by_system,
-    sure.created + length(ever) AS rated,
-    sure.converted + arrayCount(seen -> bitTest(seen, 1), ever) AS converted,
-    sure.dropped + arrayCount(seen -> bitTest(seen, 2), ever) AS dropped,
-    sure.finished + arrayCount(seen -> bitTest(seen, 3), ever) AS finished
+    arrayMap((count, bit) -> count + arrayCount(seen -> bitTest(seen, bit), ever), sure.became, [0, 1, 2, 3]) AS became
 FROM
 (
     SELECT

@@ -11,8 +11,8 @@
 --                       payment, how many had these terms ('type method currency error_code'), and their amounts
 --   and of use for the whole only:
 --   percentiles         of the first successes: the elements at floor(0.5 n) and floor(0.95 n) of those times, sorted
---   rated, paid         those initiated in it, and of these how many ever succeeded
---   settled, returned   those that succeeded in it, and of these how many were ever refunded
+--   became              [those initiated in it, and of these how many ever succeeded,
+--                       those that succeeded in it, and of these how many were ever refunded]
 -- `sure` tells what became of each payment, and which are unclear: those that had some event more than once. Events of
 -- the others are counted; of the unclear `firsts` has the first of a type, the least (event_timestamp, event id as text):
 -- to look for it in all would cost many times as much. A share and what it is a share of are of one reading, so that a
@@ -20,10 +20,12 @@
 WITH
     (
         SELECT
-            countIf(is_new) AS initiated,
-            countIf(is_new AND bitTest(seen, 1)) AS paid,
-            countIf(is_paid) AS success,
-            countIf(is_paid AND bitTest(seen, 3)) AS returned,
+            [
+                countIf(is_new),
+                countIf(is_new AND bitTest(seen, 1)),
+                countIf(is_paid),
+                countIf(is_paid AND bitTest(seen, 3))
+            ] AS became,
             groupArrayIf(payment_id, NOT clear) AS unclear,
             groupArrayIf(seen, NOT clear) AS unclear_seen
         FROM
@@ -61,12 +63,15 @@ SELECT
     refunds,
     toString(plain_spent + arraySum(e -> toInt128(e.7), successes)) AS times,
     arrayReduce('quantilesExact(0.5, 0.95)', arrayConcat(plain_took, arrayMap(e -> toUInt64(e.7), successes))) AS percentiles,
-    sure.initiated + length(openings) AS rated,
-    sure.paid
-        + arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 1), openings) AS paid,
-    sure.success + length(successes) AS settled,
-    sure.returned
-        + arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 3), successes) AS returned
+    arrayMap(
+        (count, more) -> count + more,
+        sure.became,
+        [
+            length(openings),
+            arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 1), openings),
+            length(successes),
+            arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 3), successes)
+        ]) AS became
 FROM
 (
     SELECT
