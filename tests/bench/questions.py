@@ -59,6 +59,18 @@ QUESTIONS = (
     _of("analytics", "retention", JOURNEY_MS, mode="rolling"),
 )
 
+FEW = tuple(
+    question
+    for question in QUESTIONS
+    if question.name
+    in (
+        *("users", "bookings", "payments", "drivers", "routes", "funnel"),
+        "trends metric=bookings",
+        "trends metric=revenue group_by=city",
+    )
+)
+"""One of each kind: for when there is time for no more."""
+
 
 def ranges(now: datetime, days: int, count: int) -> Iterator[tuple[datetime, datetime, str]]:
     """`count` (at most 25) different ranges of so many days that end within the next hour, each in a time zone of its
