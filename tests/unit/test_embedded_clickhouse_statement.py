@@ -86,7 +86,17 @@ def test_a_format_clause_is_taken_off(sql: str, bare: str) -> None:
 
 @pytest.mark.parametrize(
     ("sql", "more_than_one"),
-    [("SELECT 1", False), ("SELECT 1; ", False), ("SELECT ';' -- ;", False), ("SELECT 1; SELECT 2", True)],
+    [
+        ("SELECT 1", False),
+        ("SELECT 1; ", False),
+        ("SELECT 1; -- the end", False),
+        ("SELECT ';' -- ;", False),
+        ("SELECT '\\';', 'it''s; so', $x$;$x$", False),
+        ('SELECT `a;b`, "c;d" /* ;\n; */ # ;', False),
+        ("SELECT 1; SELECT 2", True),
+        ("SELECT '--'; SELECT 2", True),
+        ("/* it's */ SELECT 1; SELECT 2 -- '", True),
+    ],
 )
 def test_several_statements_are_seen(sql: str, more_than_one: bool) -> None:
     assert several(sql) is more_than_one

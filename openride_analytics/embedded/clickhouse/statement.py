@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-_COMMENT = r"--[^\n]*|\#[!\ ][^\n]*|/\*.*?\*/"
+_COMMENT = r"--[^\n]*|#[! ][^\n]*|/\*.*?\*/"
 _TEXT = r"'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"
 _NAME = r"""`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*\""""
 
