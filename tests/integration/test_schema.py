@@ -152,6 +152,15 @@ FACTS = {
 }
 
 
+@pytest.mark.parametrize("table", FACTS)
+async def test_what_questions_are_asked_of_becomes_one_part(warehouse: ClickHouse, table: str) -> None:
+    kept = await value(
+        warehouse,
+        f"SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = '{table}'",
+    )
+    assert "min_age_to_force_merge_seconds = 300" in kept
+
+
 async def test_events_stored_twice_far_apart_are_the_same_facts(warehouse: ClickHouse) -> None:
     events = one_of_each()
     await store(warehouse, events, token="once")

@@ -34,7 +34,8 @@ FROM
                 toUInt32(4294967295), -- never
                 bitShiftLeft(toUInt128(1), transform(roundDown(toUnixTimestamp(quarter), edges), edges, numbers))
             FROM actor_activity
-            WHERE quarter >= {acted_since:DateTime64(3, 'UTC')} AND quarter < {acted_until:DateTime64(3, 'UTC')}
+            WHERE quarter >= toDateTime({acted_since:DateTime64(3, 'UTC')})
+                AND quarter < toDateTime({acted_until:DateTime64(3, 'UTC')})
                 AND act != 'registration'
         )
         WHERE person IN

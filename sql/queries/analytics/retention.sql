@@ -48,8 +48,8 @@ FROM
             UNION ALL
             SELECT actor, toInt64(9223372036854775807) /* never */, toFixedString('', 16), '', toUnixTimestamp(quarter)
             FROM actor_activity
-            WHERE quarter >= {acted_since:DateTime64(3, 'UTC')}
-                AND ({rolling:UInt8} = 1 OR quarter < {acted_until:DateTime64(3, 'UTC')})
+            WHERE quarter >= toDateTime({acted_since:DateTime64(3, 'UTC')})
+                AND ({rolling:UInt8} = 1 OR quarter < toDateTime({acted_until:DateTime64(3, 'UTC')}))
                 AND act != 'registration'
         )
         WHERE person IN

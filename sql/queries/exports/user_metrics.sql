@@ -38,7 +38,7 @@ LEFT JOIN
                     {known:Array(UInt32)},
                     roundDown(toUnixTimestamp(quarter), {known:Array(UInt32)}))) AS quarters
             FROM actor_activity
-            WHERE quarter >= toDateTime({known:Array(UInt32)}[1], 'UTC') AND quarter < {until:DateTime64(3, 'UTC')}
+            WHERE quarter >= toDateTime({known:Array(UInt32)}[1], 'UTC') AND quarter < toDateTime({until:DateTime64(3, 'UTC')})
             GROUP BY actor
         )
     )
