@@ -19,6 +19,9 @@ PLACE: Final = "concat(kafka_epoch, ' ', kafka_topic, '/', toString(kafka_partit
 
 QUERY_SECONDS: Final = 300.0
 
+_MERGING: Final = re.compile(
+    r"(?:Replicated)?(?:Aggregating|Replacing)MergeTree(?:\((?:'[^']*', )*(?P<version>\w+)?\))?"
+)
 _AGGREGATE: Final = re.compile(
     r"(?P<simple>Simple)?AggregateFunction\((?:\d+, )?(?P<name>\w+)(?P<parameters>\([^)]*\))?, (?P<rest>.+)\)",
     re.DOTALL,
@@ -89,10 +92,12 @@ class Cut(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """A table that views fill from landing rows; `columns` are those that the views give."""
+    """A table that views fill from landing rows; `columns` are those that the views give. `merging`: rows of one key
+    become one, column by column, or the one with the greatest `version`."""
 
     name: str
     merging: bool
+    version: str | None
     columns: tuple[Column, ...]
     views: tuple[View, ...]
 
@@ -141,11 +146,13 @@ async def targets(clickhouse: ClickHouse, settings: ClickHouseSettings) -> list[
         Target(
             # In a cluster what holds the rows is not what is read from.
             table.removesuffix("_local") if settings.cluster else table,
-            engines[table].endswith("AggregatingMergeTree"),
+            merging is not None,
+            merging["version"] if merging else None,
             _given(columns[table], given[table]),
             tuple(found[table]),
         )
         for table in sorted(found)
+        for merging in [_MERGING.match(engines[table])]
     ]
 
 

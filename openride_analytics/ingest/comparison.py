@@ -132,8 +132,11 @@ def of_target(target: Target, unsettled: Unsettled, *, whole: bool) -> Compariso
 def _merged(target: Target, rows: str) -> str:
     if not target.merging:
         return rows
+    keys = ", ".join(target.keys)
+    if target.version:
+        return f"SELECT * FROM ({rows}) ORDER BY {target.version} DESC LIMIT 1 BY {keys}"  # noqa: S608
     columns = (c.name if c.key else f"{c.merged} AS {c.name}" for c in target.columns)
-    return f"SELECT {', '.join(columns)} FROM ({rows}) GROUP BY {', '.join(target.keys)}"  # noqa: S608
+    return f"SELECT {', '.join(columns)} FROM ({rows}) GROUP BY {keys}"  # noqa: S608
 
 
 def _recomputed(target: Target, view: View, where: str) -> str:

@@ -150,11 +150,12 @@ def _local(target: Target, table: str, _extra: str) -> str:
     return target.local(table)
 
 
-def _engine(target: Target, engine: str, _extra: str) -> str:
+def _engine(target: Target, engine: str, version: str) -> str:
     if target.cluster is None:
-        return engine
+        return f"{engine}({version})" if version else engine
     # {table} is the server's own macro, as {shard} and {replica} are; {database} is written out.
-    return f"Replicated{engine}('/clickhouse/tables/{{shard}}/{target.database}/{{table}}', '{{replica}}')"
+    place = f"'/clickhouse/tables/{{shard}}/{target.database}/{{table}}', '{{replica}}'"
+    return f"Replicated{engine}({', '.join(filter(None, (place, version)))})"
 
 
 def _dedup(target: Target, _argument: str, _extra: str) -> str:

@@ -184,6 +184,31 @@ async def test_rows_stored_a_second_time_are_found(rig: Rig) -> None:
 
 
 @one_broker
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def test_of_several_creations_of_a_booking_the_first_is_kept_and_expected(
+    rig: Rig, order: tuple[int, ...]
+) -> None:
+    """Two of them in the same millisecond, the later by its id; each in a part of its own."""
+    now = datetime.now(UTC)
+    ids = ["00000000-0000-4000-8000-000000000001", "f0000000-0000-4000-8000-000000000000", str(uuid4())]
+    creations = [
+        fresh(
+            "booking.created",
+            event_id=ids[n],
+            event_timestamp=(now + timedelta(minutes=n // 2)).isoformat(),
+            pickup_lat=n,
+        )
+        for n in range(3)
+    ]
+    for n in order:
+        values = columns("booking", [creations[n]], offset=n)
+        await rig.clickhouse.insert("landing_booking", values, token=str(n), timeout=30)
+    kept = (await rig.clickhouse.select("SELECT lat FROM agg_geographic_metrics FINAL")).columns[0]
+    execute(rig, "OPTIMIZE TABLE agg_geographic_metrics FINAL")
+    assert (list(kept), await differences(rig.settings, rig.clickhouse)) == ([0.0], [])
+
+
+@one_broker
 async def test_a_missing_row_is_found_in_each_typed_table(rig: Rig) -> None:
     """What was made of the missing rows is too much then: those tables differ as well."""
     await made(rig)
@@ -226,7 +251,7 @@ async def test_a_row_missing_in_events_raw_is_found_by_its_typed_table(rig: Rig)
             # A row that has a NULL, which must not swallow what else there is.
             "route_history": "seats_total = seats_total + 1 WHERE isNull(base_price)",
             "agg_popular_routes": "seen = bitXor(seen, 4)",
-            "agg_geographic_metrics": "last_event_at = last_event_at + toIntervalSecond(1)",
+            "agg_geographic_metrics": "lat = lat + 1",
             "actor_activity": "moments = arrayPushBack(moments, toUInt32(1))",
             "hourly_realtime_metrics": "events = events + 1",
         },

@@ -147,7 +147,7 @@ FACTS = {
     "agg_payments": "* EXCEPT events",
     "agg_trips": "* EXCEPT events",
     "agg_driver_earnings": "*",
-    "agg_geographic_metrics": "* EXCEPT first, cityHash64(first)",
+    "agg_geographic_metrics": "*",
     "hourly_realtime_metrics": "minute, event_type, finalizeAggregation(entities), newest",
 }
 

@@ -16,7 +16,7 @@ SELECT
 FROM
 (
     SELECT booking.route_id AS route_id, sum(amount) AS amount
-    FROM (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking
+    FROM (SELECT booking_id, route_id FROM agg_geographic_metrics FINAL) AS booking
     RIGHT JOIN
     (
         SELECT booking_id, amount
@@ -50,4 +50,4 @@ LEFT JOIN
     GROUP BY route_id
 ) AS route USING (route_id)
 GROUP BY state, city
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, optimize_functions_to_subcolumns = 0, join_use_nulls = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0

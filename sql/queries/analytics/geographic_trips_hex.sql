@@ -39,12 +39,12 @@ FROM
         ) AS driven
         LEFT JOIN
         (
-            SELECT booking_id, tupleElement(first, 'lat') AS latitude, tupleElement(first, 'lon') AS longitude, 1 AS known
+            SELECT booking_id, lat AS latitude, lon AS longitude, 1 AS known
             FROM agg_geographic_metrics FINAL
         ) AS booking USING (booking_id)
         GROUP BY found, latitude, longitude
     )
     GROUP BY found, cell
 )
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, optimize_functions_to_subcolumns = 0, join_use_nulls = 0,
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0,
     geotoh3_argument_order = 'lat_lon', h3togeo_lon_lat_result_order = 0

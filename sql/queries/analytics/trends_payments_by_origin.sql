@@ -24,7 +24,7 @@ SELECT
 FROM
 (
     SELECT bucket, amount, is_first, booking.route_id AS route_id
-    FROM (SELECT booking_id, tupleElement(first, 'route_id') AS route_id FROM agg_geographic_metrics FINAL) AS booking
+    FROM (SELECT booking_id, route_id FROM agg_geographic_metrics FINAL) AS booking
     RIGHT JOIN
     (
         SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, booking_id, amount, 1 AS is_first
@@ -56,4 +56,4 @@ LEFT JOIN
     GROUP BY route_id
 ) AS route USING (route_id)
 GROUP BY bucket, label
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, optimize_functions_to_subcolumns = 0, join_use_nulls = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0

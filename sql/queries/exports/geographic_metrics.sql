@@ -68,8 +68,8 @@ FROM
             ) AS paid
             LEFT JOIN
             (
-                SELECT booking_id, min(first).route_id AS route_id
-                FROM agg_geographic_metrics
+                SELECT booking_id, route_id
+                FROM agg_geographic_metrics FINAL
                 WHERE booking_id IN
                 (
                     SELECT booking_id
@@ -78,7 +78,6 @@ FROM
                         AND event_timestamp >= {since:DateTime64(3, 'UTC')}
                         AND event_timestamp < {until:DateTime64(3, 'UTC')}
                 )
-                GROUP BY booking_id
             ) AS booking ON booking.booking_id = paid.booking_id
         )
         GROUP BY bucket, route_id

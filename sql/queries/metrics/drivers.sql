@@ -12,17 +12,20 @@
 -- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text); a
 -- booking is of the driver whom its first creation in the range names, and cancelled by the driver if a cancellation by
 -- DRIVER names the same one. The first is looked for only of the unclear, those that had some event more than once: to
--- do so for all would cost many times as much. Distances are added up in the order of the trips, and compared as they
--- are shown: a sum of floats depends on the order.
+-- do so for all would cost many times as much; trips and bookings are one list, which is had sooner than two. Distances
+-- are added up in the order of the trips, and compared as they are shown: a sum of floats depends on the order.
 WITH
+(
+    SELECT groupArray(id)
+    FROM
     (
-        SELECT groupArray(trip_id) FROM agg_trips FINAL
+        SELECT trip_id AS id FROM agg_trips FINAL
         WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
-    ) AS unclear,
-    (
-        SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
+        UNION ALL
+        SELECT booking_id FROM agg_popular_routes FINAL
         WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
-    ) AS unclear_bookings
+    )
+) AS unclear
 SELECT
     count() AS total_drivers,
     sum(earnings) AS earned,
@@ -91,13 +94,13 @@ LEFT JOIN
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id NOT IN (SELECT arrayJoin(unclear_bookings))
+            AND booking_id NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
         SELECT booking_id, argMin(driver_id, (event_timestamp, UUIDToNum(event_id)))
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id IN (SELECT arrayJoin(unclear_bookings))
+            AND booking_id IN (SELECT arrayJoin(unclear))
         GROUP BY booking_id
     )
     GROUP BY driver_id
