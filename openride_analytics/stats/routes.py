@@ -16,7 +16,7 @@ from openride_analytics.store.sql import statement
 UNKNOWN: Final = "Unknown"
 EARLIER: Final = Earlier(ever=types_of("route", "booking"))  # of departures in the range, and who booked them
 
-_PARTS: Final = 840  # metrics/routes.sql counts in these parts of a full departure
+_PARTS: Final = 840  # both statements count in these parts of a full departure
 _NOBODY: Final = UUID(int=0)
 
 
@@ -32,11 +32,13 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
 
 
 async def _found(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[dict[str, Any]]:
-    block = await clickhouse.select(
-        statement("metrics/routes"),
-        {"since": period.since, "until": period.until, "sort": sort, "limit": limit},
-        name="metrics/routes",
-    )
+    params: dict[str, object] = {"since": period.since, "until": period.until, "limit": limit}
+    if sort is RouteSort.OCCUPANCY:
+        name = "metrics/routes_by_occupancy"
+    else:
+        name = "metrics/routes"
+        params["sort"] = sort
+    block = await clickhouse.select(statement(name), params, name=name)
     return block.dicts()
 
 

@@ -15,7 +15,7 @@ from openride_analytics.stats.numbers import mean
 from openride_analytics.stats.periods import Period, buckets, local, previous
 from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.stats.trend_sources import IDENTIFIERS, Source, source
-from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.clickhouse import Block, ClickHouse
 from openride_analytics.store.sql import statement
 
 MAX_POINTS: Final = 100_000  # some 10 MB of JSON; without groups there are never more than hours in the range
@@ -67,23 +67,31 @@ async def _found(
     clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, granularity: Granularity
 ) -> _Found:
     starts = buckets(period, granularity)
-    rows = await _rows(clickhouse, question, chosen, period, starts)
-    values = {(row.get("label", ""), row["bucket"]): row[chosen.value] for row in rows}
+    block = await _in_buckets(clickhouse, question, chosen, period, starts)
+    labels = _labels(block)
+    values = dict(
+        zip(zip(labels, block.column("bucket"), strict=True), block.column(chosen.value), strict=True)
+    )
     # An entity in two buckets counts once in the total, which is therefore not their sum.
     if chosen.in_all:
         totals: dict[str, Any] = {}
-        for row in rows:
-            label = row.get("label", "")
-            totals[label] = totals.get(label, 0) + row[f"{chosen.value}_in_all"]
+        for label, value in zip(labels, block.column(f"{chosen.value}_in_all"), strict=True):
+            totals[label] = totals.get(label, 0) + value
     else:
-        whole = rows if len(starts) == 1 else await _rows(clickhouse, question, chosen, period, starts[:1])
-        totals = {row.get("label", ""): row[chosen.value] for row in whole}
+        if len(starts) > 1:
+            block = await _in_buckets(clickhouse, question, chosen, period, starts[:1])
+        totals = dict(zip(_labels(block), block.column(chosen.value), strict=True))
     return _Found(period, starts, values, totals)
 
 
-async def _rows(
+def _labels(block: Block) -> Sequence[str]:
+    """The group of each row."""
+    return block.column("label") if "label" in block.names else [""] * block.rows
+
+
+async def _in_buckets(
     clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, starts: Sequence[datetime]
-) -> list[dict[str, Any]]:
+) -> Block:
     """What is in the buckets that begin at `starts`; nothing is left out but zeros."""
     params: dict[str, object] = {
         "since": period.since,
@@ -93,10 +101,9 @@ async def _rows(
     }
     if chosen.in_currency:
         params["currency"] = question.currency
-    block = await clickhouse.select(
+    return await clickhouse.select(
         statement(chosen.query), params, name=chosen.query, identifiers=IDENTIFIERS
     )
-    return block.dicts()
 
 
 def _groups(found: Sequence[_Found]) -> list[str]:

@@ -52,6 +52,10 @@ class Block:
         """How many rows there are."""
         return len(self.columns[0]) if self.columns else 0
 
+    def column(self, name: str) -> list[Any]:
+        """One of the columns, empty if there are no rows."""
+        return self.columns[self.names.index(name)] if self.rows else []
+
     def dicts(self) -> list[dict[str, Any]]:
         """The same by row, for short results."""
         return [dict(zip(self.names, row, strict=True)) for row in zip(*self.columns, strict=True)]

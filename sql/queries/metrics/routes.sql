@@ -1,6 +1,6 @@
 -- Routes with bookings confirmed in a range: what they brought, how full they were, and what they are.
--- Parameters: since, until (half-open); sort: bookings | revenue | occupancy, the most first, equal ones by id as text;
--- limit.
+-- Parameters: since, until (half-open); sort: bookings | revenue, the most first, equal ones by id as text; limit.
+-- By occupancy: routes_by_occupancy.sql, which finds the same columns of all routes.
 -- Result: a row for each that has such bookings, in that order, at most {limit}:
 --   route_id
 --   bookings, revenue            bookings by their first confirmation in the range, and its price
@@ -14,9 +14,8 @@
 -- Seats are held by bookings ever confirmed and never cancelled. A booking's route, departure and seats are those of
 -- its first creation, at any time; the seats in all are those last stated at or before the departure. The first of
 -- several confirmations (the least (event_timestamp, event id as text)) is looked for only where there are several, of
--- the `unclear`: to do so for all would cost many times as much. Unless the order is by occupancy, only the routes that
--- will be in the result are looked into any further. A part of `first` read as a column of its own would not
--- be merged by FINAL: hence the last setting.
+-- the `unclear`: to do so for all would cost many times as much. Only the routes that will be in the result are looked
+-- into any further. A part of `first` read as a column of its own would not be merged by FINAL: hence the last setting.
 WITH
 (
     SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
@@ -56,7 +55,7 @@ WITH
             if({sort:String} = 'bookings', bookings, 0) DESC,
             if({sort:String} = 'revenue', revenue, 0) DESC,
             UUIDToNum(route_id)
-        LIMIT if({sort:String} = 'occupancy', 4294967295, {limit:UInt32})
+        LIMIT {limit:UInt32}
     )
 ) AS confirmed
 SELECT
@@ -92,7 +91,7 @@ LEFT JOIN
         arraySort(groupArrayIf(
             (toUnixTimestamp64Milli(event_timestamp), UUIDToNum(event_id), seats_total), seats_total > 0)) AS changes
     FROM route_history
-    WHERE {sort:String} = 'occupancy' OR route_id IN (SELECT arrayJoin(confirmed).1)
+    WHERE route_id IN (SELECT arrayJoin(confirmed).1)
     GROUP BY route_id
 ) AS route USING (route_id)
 LEFT JOIN
@@ -105,15 +104,12 @@ LEFT JOIN
     WHERE bitTest(seen, 0)
         AND tupleElement(first, 'scheduled_departure') >= {since:DateTime64(3, 'UTC')}
         AND tupleElement(first, 'scheduled_departure') < {until:DateTime64(3, 'UTC')}
-        AND ({sort:String} = 'occupancy' OR route_id IN (SELECT arrayJoin(confirmed).1))
+        AND route_id IN (SELECT arrayJoin(confirmed).1)
     GROUP BY route_id
 ) AS departed USING (route_id)
 ORDER BY
     if({sort:String} = 'bookings', bookings, 0) DESC,
     if({sort:String} = 'revenue', revenue, 0) DESC,
-    {sort:String} = 'occupancy' AND departures > 0 DESC,
-    if({sort:String} = 'occupancy' AND departures > 0, filled / departures, 0) DESC,
     UUIDToNum(route_id)
-LIMIT {limit:UInt32}
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0,
     optimize_functions_to_subcolumns = 0
