@@ -27,7 +27,10 @@ WITH
                 countIf(is_paid AND bitTest(seen, 3))
             ] AS became,
             groupArrayIf(payment_id, NOT clear) AS unclear,
-            groupArrayIf(seen, NOT clear) AS unclear_seen
+            [
+                groupArrayIf(payment_id, NOT clear AND bitTest(seen, 1)),
+                groupArrayIf(payment_id, NOT clear AND bitTest(seen, 3))
+            ] AS unclear_that_became
         FROM
         (
             SELECT
@@ -68,9 +71,9 @@ SELECT
         sure.became,
         [
             length(openings),
-            arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 1), openings),
+            length(arrayIntersect(openings.2, sure.unclear_that_became[1])),
             length(successes),
-            arrayCount(e -> bitTest(transform(e.2, sure.unclear, sure.unclear_seen, toUInt8(0)), 3), successes)
+            length(arrayIntersect(successes.2, sure.unclear_that_became[2]))
         ]) AS became
 FROM
 (
