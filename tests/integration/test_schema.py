@@ -13,6 +13,7 @@ from openride_analytics import settings as tree
 from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.migration_files import read
+from openride_analytics.store.migrations import apply
 from openride_analytics.store.templates import Target, render, tables, views
 from tests.support.warehouse import columns, store
 
@@ -150,6 +151,31 @@ FACTS = {
     "agg_geographic_metrics": "*",
     "hourly_realtime_metrics": "minute, event_type, finalizeAggregation(entities), newest",
 }
+
+
+@pytest.mark.parametrize("file", ["0008_outcomes.sql", "0010_places.sql"])
+async def test_what_was_stored_before_a_migration_is_in_the_tables_that_it_makes(
+    clickhouse: ClickHouse, warehouse_settings: tree.Settings, warehouse: ClickHouse, file: str
+) -> None:
+    told: dict[str, Any] = {
+        "scheduled_departure": AT,
+        "seats_booked": 2,
+        "pickup_lat": 6.5,
+        "pickup_lon": 3.4,
+    }
+    again = [
+        event("booking.created", AT + timedelta(minutes=n), **RIDE | {"route_id": str(uuid4())}, **told)
+        for n in (5, -5)
+    ]
+    events = [*one_of_each(), *again]
+    files = read("clickhouse")
+    before = [migration for migration in files if migration.name < file]
+    await apply(clickhouse, before, warehouse_settings)
+    await store(clickhouse, events)
+    await apply(clickhouse, files, warehouse_settings)
+    await store(warehouse, events)
+    migrated, made = [{table: await merged(w, table) for table in FACTS} for w in (clickhouse, warehouse)]
+    assert migrated == made
 
 
 @pytest.mark.parametrize("table", FACTS)
