@@ -10,6 +10,7 @@ from openride_analytics.ingest.partition import State
 from openride_analytics.store import clickhouse
 from tests.support.api import Served, resources, serving
 from tests.support.durations import lasting
+from tests.support.eventually import poll
 from tests.support.faults import Line, partition_of, send_bookings, until, until_committed
 from tests.support.proxy import Fault
 
@@ -52,19 +53,18 @@ async def test_a_hung_clickhouse_is_503_in_time_and_nothing_else_waits_for_it(
         await asyncio.sleep(2 * line.settings.kafka.session_timeout_ms / 1000)
         kept, lent = list(actor.partitions) == owned, given.clickhouse.lent
         line.proxy.mend()
-        after = await served.get(QUESTIONS[1])
+        await poll(lambda: answered(served, QUESTIONS[1]))
         await until_committed(line.rig, 500, line.rig.topics.booking)
     assert {(answer.status_code, answer.headers.get("retry-after")) for answer in hung} == {
         (503, str(RETRY_AFTER_SECONDS))
     }
-    assert (beside, early < len(asking), kept, lent, after.status_code) == (
-        [200, 400, 404],
-        True,
-        True,
-        0,
-        200,
-    )
+    assert (beside, early < len(asking), kept, lent) == ([200, 400, 404], True, True, 0)
     assert await line.rig.count("events_raw") == 500
+
+
+async def answered(served: Served, path: str) -> bool:
+    """Whether a question is: on a busy machine half a second may not be enough for one."""
+    return (await served.get(path)).status_code == 200
 
 
 async def others(served: Served) -> list[int]:
