@@ -93,7 +93,7 @@ class Cut(Enum):
 @dataclass(frozen=True)
 class Target:
     """A table that views fill from landing rows; `columns` are those that the views give. `merging`: rows of one key
-    become one, column by column, or the one with the greatest `version`."""
+    become one, column by column, or the one with the greatest `version` stays."""
 
     name: str
     merging: bool
@@ -146,14 +146,18 @@ async def targets(clickhouse: ClickHouse, settings: ClickHouseSettings) -> list[
         Target(
             # In a cluster what holds the rows is not what is read from.
             table.removesuffix("_local") if settings.cluster else table,
-            merging is not None,
-            merging["version"] if merging else None,
+            *merging(engines[table]),
             _given(columns[table], given[table]),
             tuple(found[table]),
         )
         for table in sorted(found)
-        for merging in [_MERGING.match(engines[table])]
     ]
+
+
+def merging(engine: str) -> tuple[bool, str | None]:
+    """Of an engine, as the server writes it: `merging` and `version` of a Target."""
+    found = _MERGING.match(engine)
+    return found is not None, found and found["version"]
 
 
 def _view(select: str, database: str) -> View | None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openride_analytics.ingest import recomputed
-from openride_analytics.ingest.catalog import Column
+from openride_analytics.ingest.catalog import Column, merging
 from openride_analytics.ingest.kept import Kept
 from openride_analytics.ingest.recomputed import END, periods
 from openride_analytics.ingest.topic_log import NEAR, near
@@ -73,6 +73,21 @@ def test_a_period_without_events_is_compared_too() -> None:
 def test_ranges_near_each_other_are_read_in_one_go() -> None:
     ranges = [(0, 0), (NEAR, NEAR), (2 * NEAR + 1, 3 * NEAR), (9 * NEAR, 9 * NEAR)]
     assert [list(group) for group in near(ranges)] == [ranges[:2], ranges[2:3], ranges[3:]]
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        ("MergeTree ORDER BY n", (False, None)),
+        ("ReplicatedMergeTree('/t/1/rides/t', '{replica}') ORDER BY n", (False, None)),
+        ("AggregatingMergeTree ORDER BY n", (True, None)),
+        ("ReplicatedAggregatingMergeTree('/t/1/rides/t', '{replica}') ORDER BY n", (True, None)),
+        ("ReplacingMergeTree(v) ORDER BY n", (True, "v")),
+        ("ReplicatedReplacingMergeTree('/t/1/rides/t', '{replica}', v) ORDER BY n", (True, "v")),
+    ],
+)
+def test_engines_tell_how_rows_of_one_key_become_one(engine: str, expected: tuple[bool, str | None]) -> None:
+    assert merging(engine) == expected
 
 
 @pytest.mark.parametrize(
