@@ -16,7 +16,7 @@ from openride_analytics.store.sql import statement
 UNKNOWN: Final = "Unknown"
 EARLIER: Final = Earlier(ever=types_of("route", "booking"))  # of departures in the range, and who booked them
 
-_PARTS: Final = 840  # both statements count in these parts of a full departure
+_PARTS: Final = 840  # metrics/routes*.sql count in these parts of a full departure
 _NOBODY: Final = UUID(int=0)
 
 
