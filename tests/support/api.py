@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from openride_analytics.store.redis import connect
 from openride_analytics.supervisor import Backoff, ChildStatus, Limit, Spec, Supervisor
 from openride_analytics.telemetry import Metrics, Traces, open_traces
 from tests.support.clickhouse import Database
+
+# No test speaks TLS to our server. A client makes its own otherwise, with all authorities: 20 ms of each test.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 NOBODY = {
     "HOST": "127.0.0.1",
@@ -183,8 +187,12 @@ async def serving(
     if task.done():
         task.result()
     try:
-        async with httpx.AsyncClient(base_url=server.url, timeout=15) as client:
+        async with httpx.AsyncClient(base_url=server.url, timeout=15, verify=NO_TLS) as client:
             yield Served(server, supervisor, task, client)
     finally:
-        supervisor.stop()
-        await task
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()  # twice: the fifth of a second that an orderly end takes is left to the tests of that
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
