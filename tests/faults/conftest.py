@@ -6,7 +6,6 @@ import pytest
 
 from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.settings import load
-from tests.support.clickhouse import Database
 from tests.support.faults import Line
 from tests.support.ingestion import Rig
 from tests.support.kafka import Broker, KafkaBroker
@@ -34,19 +33,17 @@ def ingestion_environ(ingestion_environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-async def line(
-    rig: Rig, kafka_broker: KafkaBroker, clickhouse_database: Database, ingestion_environ: dict[str, str]
-) -> AsyncIterator[Line]:
+async def line(rig: Rig, kafka_broker: KafkaBroker, ingestion_environ: dict[str, str]) -> AsyncIterator[Line]:
     """Nothing ingested yet, and both proxies passing on everything."""
     async with (
         Proxy("127.0.0.1", kafka_broker.behind_port, listen=kafka_broker.proxy_port) as kafka,
-        Proxy(clickhouse_database.host, clickhouse_database.port) as proxy,
+        Proxy(rig.database.host, rig.database.port) as proxy,
     ):
         settings = load(
             ingestion_environ
             | {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka.port}", "CLICKHOUSE_PORT": str(proxy.port)}
         )
-        clickhouse = client_of(clickhouse_database, port=proxy.port, pool_size=8)
+        clickhouse = client_of(rig.database, port=proxy.port, pool_size=8)
         yield Line(rig, kafka, proxy, settings, clickhouse)
         await clickhouse.close()
 

@@ -190,9 +190,12 @@ async def serving(
         async with httpx.AsyncClient(base_url=server.url, timeout=15, verify=NO_TLS) as client:
             yield Served(server, supervisor, task, client)
     finally:
-        task.cancel()
-        await asyncio.sleep(0)
-        task.cancel()  # twice: the fifth of a second that an orderly end takes is left to the tests of that
+        if beside:
+            supervisor.stop()
+        else:
+            task.cancel()
+            await asyncio.sleep(0)
+            task.cancel()  # twice: the fifth of a second of an orderly end is left to the tests of that
         await asyncio.wait([task])
         if not task.cancelled():
             task.result()

@@ -16,7 +16,6 @@ from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.ingest.intent import Intent
 from openride_analytics.settings import Settings, Topics, load
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.store.migrations import migrate
 from openride_analytics.telemetry import Metrics
 from tests.support.clickhouse import Database
 from tests.support.events import example
@@ -104,12 +103,12 @@ class Rig:
 
 @pytest.fixture
 def ingestion_environ(
-    broker: Broker, clickhouse_database: Database, topics: Topics, group_id: str
+    broker: Broker, migrated_database: Database, topics: Topics, group_id: str
 ) -> dict[str, str]:
     """The settings of a service on this test's own broker, topics, group and database."""
     names = {f"KAFKA_TOPIC_{kind.upper()}": name for kind, name in topics.events().items()}
     return {
-        **clickhouse_database.env(),
+        **migrated_database.env(),
         **names,
         "KAFKA_TOPIC_DLQ": topics.dlq,
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
@@ -123,15 +122,14 @@ def ingestion_environ(
 
 
 @pytest.fixture
-async def rig(ingestion_environ: dict[str, str], clickhouse_database: Database) -> AsyncIterator[Rig]:
+async def rig(ingestion_environ: dict[str, str], migrated_database: Database) -> AsyncIterator[Rig]:
     """Topics made, schema migrated, nothing ingested yet."""
     settings = load(ingestion_environ)
     clickhouse = ClickHouse(settings.clickhouse)
     await clickhouse.open()
-    await migrate(clickhouse, settings)
     kafka = settings.kafka
     await create_topics(kafka.bootstrap_servers, [*kafka.topics.events().values(), kafka.topics.dlq])
-    yield Rig(kafka.bootstrap_servers, clickhouse_database, settings, clickhouse)
+    yield Rig(kafka.bootstrap_servers, migrated_database, settings, clickhouse)
     await clickhouse.close()
 
 

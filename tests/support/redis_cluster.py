@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from openride_analytics.embedded.process import free_port
 from openride_analytics.embedded.redis import EmbeddedRedis
 
 READY_SECONDS = 30
 SLOTS = 16_384
+# A node has two ports, the second so much higher: it too is to be below those that systems give to clients.
+SECOND_PORT = 10_000
+FIRST_OF_CLIENTS = 32_768
 
 
 class _Node(EmbeddedRedis):
@@ -23,7 +27,8 @@ class _Node(EmbeddedRedis):
 def redis_cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the cluster of the run is."""
     folder: Path = tmp_path_factory.mktemp("redis-cluster")
-    node = _Node(folder)
+    port = next(port for port in iter(free_port, None) if port + SECOND_PORT < FIRST_OF_CLIENTS)
+    node = _Node(folder, port=port)
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(node.start())
         try:
