@@ -34,8 +34,8 @@ def environ(ingestion_environ: dict[str, str], redis_url: str, postgres_url: str
 
 
 @one_broker
-def test_migrate_says_what_it_applied(environ: dict[str, str]) -> None:
-    ended = run("migrate", environ=environ)
+def test_migrate_says_what_it_applied(environ: dict[str, str], clickhouse_database: Database) -> None:
+    ended = run("migrate", environ=environ | clickhouse_database.env())
     assert (ended.returncode, "applied clickhouse 0001_" in ended.stdout) == (0, True), ended.stderr
 
 
@@ -55,8 +55,8 @@ def test_check_where_everything_is_there(rig: Rig, environ: dict[str, str]) -> N
 
 
 @one_broker
-def test_check_before_the_schema_is_there(environ: dict[str, str]) -> None:
-    ended = run("check", environ=environ)
+def test_check_before_the_schema_is_there(environ: dict[str, str], clickhouse_database: Database) -> None:
+    ended = run("check", environ=environ | clickhouse_database.env())
     assert (ended.returncode, re.search(r"^  schema +down ", ended.stdout, re.M) is not None) == (1, True)
 
 

@@ -40,10 +40,13 @@ real_broker = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 
 
 @pytest.fixture
-def environ(ingestion_environ: dict[str, str], redis_url: str) -> dict[str, str]:
-    """The settings of a service of this test's own, which has the senders never far ahead of it."""
+def environ(
+    ingestion_environ: dict[str, str], clickhouse_database: Database, redis_url: str
+) -> dict[str, str]:
+    """The settings of a service that makes its schema first, and has the senders never far ahead of it."""
     return {
         **ingestion_environ,
+        **clickhouse_database.env(),
         "REDIS_URL": redis_url,
         "HOST": "127.0.0.1",
         "PORT": "0",
