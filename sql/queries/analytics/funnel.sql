@@ -97,8 +97,9 @@ FROM
                     all_events) AS events
             FROM
             (
+                WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
                 SELECT
-                    argMinIf(registered_as, (event_timestamp, UUIDToNum(event_id)), event_type = 'user.registered') AS said,
+                    if({breakdown:String} = '', '', argMinIf(registered_as, turn, event_type = 'user.registered')) AS said,
                     if(said = '', 'Unknown', said) AS value,
                     if(
                         {repeated:UInt8} = 1,

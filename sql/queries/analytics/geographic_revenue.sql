@@ -41,10 +41,8 @@ FROM
 ) AS counted
 LEFT JOIN
 (
-    SELECT
-        route_id,
-        argMax(origin_state, (event_timestamp, UUIDToNum(event_id))) AS state,
-        argMax(origin_city, (event_timestamp, UUIDToNum(event_id))) AS city
+    WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
+    SELECT route_id, argMax(origin_state, turn) AS state, argMax(origin_city, turn) AS city
     FROM route_history
     WHERE event_type = 'route.created'
     GROUP BY route_id

@@ -31,22 +31,22 @@ FROM
     (
         SELECT
             person,
-            min(registered_at) AS born,
-            argMin(registered_as, (registered_at, registration)) AS role,
+            toInt64(bitShiftRight(min(registration), 128)) AS born,
+            argMin(registered_as, registration) AS role,
             max(acted_at) AS acted_last,
             if({rolling:UInt8} = 1, [], groupUniqArray(roundDown(acted_at, edges))) AS acted_on
         FROM
         (
             SELECT
                 user_id AS person,
-                toUnixTimestamp64Milli(event_timestamp) AS registered_at,
-                UUIDToNum(event_id) AS registration,
+                bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id)
+                    AS registration,
                 toString(role) AS registered_as,
                 toUInt32(0) AS acted_at -- never
             FROM daily_user_metrics
             WHERE event_type = 'user.registered' AND event_timestamp < {until:DateTime64(3, 'UTC')}
             UNION ALL
-            SELECT actor, toInt64(9223372036854775807) /* never */, toFixedString('', 16), '', toUnixTimestamp(quarter)
+            SELECT actor, bitNot(toUInt256(0)) /* never */, '', toUnixTimestamp(quarter)
             FROM actor_activity
             WHERE quarter >= toDateTime({acted_since:DateTime64(3, 'UTC')})
                 AND ({rolling:UInt8} = 1 OR quarter < toDateTime({acted_until:DateTime64(3, 'UTC')}))

@@ -43,7 +43,8 @@ FROM
 ) AS counted
 LEFT JOIN
 (
-    SELECT route_id, argMax({place:Identifier}, (event_timestamp, UUIDToNum(event_id))) AS place
+    WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
+    SELECT route_id, argMax({place:Identifier}, turn) AS place
     FROM route_history
     WHERE event_type = 'route.created'
     GROUP BY route_id

@@ -6,10 +6,11 @@
 SELECT bucket, if(first = '', 'Unknown', first) AS label, count() AS value
 FROM
 (
+    WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
     SELECT
         roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
         user_id,
-        argMin({place:Identifier}, (event_timestamp, UUIDToNum(event_id))) AS first
+        argMin({place:Identifier}, turn) AS first
     FROM daily_user_metrics
     WHERE event_type = 'user.registered'
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}

@@ -57,13 +57,13 @@ FROM
 ) AS counted
 LEFT JOIN
 (
+    WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
     SELECT
         route_id,
-        argMax(route_name, (event_timestamp, UUIDToNum(event_id))) AS route_name,
-        argMax(driver_id, (event_timestamp, UUIDToNum(event_id))) AS driver_id,
-        argMaxIf(origin_city, (event_timestamp, UUIDToNum(event_id)), event_type = 'route.created') AS origin_city,
-        argMaxIf(destination_city, (event_timestamp, UUIDToNum(event_id)), event_type = 'route.created')
-            AS destination_city,
+        argMax(route_name, turn) AS route_name,
+        argMax(driver_id, turn) AS driver_id,
+        argMaxIf(origin_city, turn, event_type = 'route.created') AS origin_city,
+        argMaxIf(destination_city, turn, event_type = 'route.created') AS destination_city,
         arraySort(groupArrayIf(
             (toUnixTimestamp64Milli(event_timestamp), UUIDToNum(event_id), seats_total), seats_total > 0)) AS changes
     FROM route_history

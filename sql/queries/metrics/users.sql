@@ -9,10 +9,13 @@
 --   verified           of those: whose latest KYC decision before until is VERIFIED
 --   on_road            of those: who have a route of which the latest creation, activation or cancellation before until
 --                      is no cancellation
--- Latest is the greatest (event_timestamp, event id as text). A day of any zone begins with a quarter hour of UTC, so
--- only the quarter in which the range ends is looked into; where it ends between two, that one has no such moments. Quarters
--- are compared as what they are, whole seconds: to make each a DateTime64 first takes as long as to read it.
-WITH toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter
+-- Latest is the greatest (event_timestamp, event id as text), told by one number, their `turn`: tuples are compared many
+-- times as slowly. A day of any zone begins with a quarter hour of UTC, so only the quarter in which the range ends is
+-- looked into; where it ends between two, that one has no such moments. Quarters are compared as what they are, whole
+-- seconds: to make each a DateTime64 first takes as long as to read it.
+WITH
+    toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter,
+    bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
 SELECT *
 FROM
 (
@@ -48,8 +51,8 @@ CROSS JOIN
             FROM
             (
                 SELECT
-                    argMax(driver_id, (event_timestamp, UUIDToNum(event_id))) AS driver_id,
-                    argMax(event_type != 'route.cancelled', (event_timestamp, UUIDToNum(event_id))) AS is_live
+                    argMax(driver_id, turn) AS driver_id,
+                    argMax(event_type != 'route.cancelled', turn) AS is_live
                 FROM route_history
                 WHERE event_type IN ('route.created', 'route.activated', 'route.cancelled')
                     AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -64,10 +67,7 @@ CROSS JOIN
             max(event_type = 'user.registered') AS is_user,
             max(event_type = 'user.registered' AND event_timestamp >= {since:DateTime64(3, 'UTC')}) AS is_new,
             max(event_type = 'user.upgraded_to_driver' OR role = 'DRIVER') AS is_driver,
-            argMaxIf(
-                kyc_status,
-                (event_timestamp, UUIDToNum(event_id)),
-                event_type = 'user.kyc_verified') AS kyc
+            argMaxIf(kyc_status, turn, event_type = 'user.kyc_verified') AS kyc
         FROM daily_user_metrics
         WHERE event_type IN ('user.registered', 'user.upgraded_to_driver', 'user.kyc_verified')
             AND event_timestamp < {until:DateTime64(3, 'UTC')}
