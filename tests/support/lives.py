@@ -45,10 +45,11 @@ def _life(rng: random.Random, who: str, people: list[str], *, registers: int) ->
     if rng.random() < 0.5:
         at += timedelta(milliseconds=rng.randrange(900_000))
     events = []
-    # 0: never; 5: again, some time after, or before in the order of arrival, as somebody else
-    for _ in range((0, 1, 1, 1, 1, 2)[registers]):
+    # 0: never; 4: again, in the same millisecond; 5: again, some time after, or before in the order of arrival; both
+    # mostly as somebody else
+    for _ in range((0, 1, 1, 1, 2, 2)[registers]):
         events.append(_registration(rng, at, who))
-        at += rng.choice(_NEXT)
+        at += timedelta(0) if registers == 4 else rng.choice(_NEXT)
     for _ in range(rng.choice((0, 2, 5, 12, 20))):
         event_type = rng.choice(_USUAL) if rng.random() < 0.6 else rng.choice(list(EVENT_TYPES))
         events.append(
