@@ -1,6 +1,10 @@
-"""The shared fixtures, each beside what it starts."""
+"""The shared fixtures, each beside what it starts; and the order of tests that several workers run."""
 
 import gc
+import os
+from itertools import chain, groupby
+
+import pytest
 
 pytest_plugins = [
     "tests.support.kafka",
@@ -15,6 +19,30 @@ pytest_plugins = [
     "tests.support.redis_cluster",
     "tests.support.reports",
 ]
+
+SLOW = {"faults", "e2e"}  # some seconds each, up to a minute
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each worker begins with some files of slow tests: what is left at the end, for the others to take over, is quick.
+
+    Workers get equal numbers of tests, in this order.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow: list[list[pytest.Item]] = []
+    quick: list[pytest.Item] = []
+    for path, tests in groupby(items, key=lambda item: item.path):
+        if SLOW.intersection(path.parts):
+            slow.append(list(tests))
+        else:
+            quick.extend(tests)
+    total, items[:] = len(items), []
+    for worker in range(workers):
+        share = (total - len(items)) // (workers - worker)
+        mine = list(chain(*slow[worker::workers]))
+        more = max(0, share - len(mine))
+        items += mine + quick[:more]
+        del quick[:more]
 
 
 def pytest_collection_finish() -> None:
