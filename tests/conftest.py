@@ -46,5 +46,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: to look for garbage among it took a third of a worker's time."""
+    """What was imported and collected stays: to look for garbage among it took a quarter of a worker's time."""
     gc.freeze()

@@ -31,16 +31,15 @@ FROM
     (
         SELECT
             person,
-            toInt64(bitShiftRight(min(registration), 128)) AS born,
-            argMin(registered_as, registration) AS role,
+            toInt64(bitShiftRight(min(turn), 128)) AS born,
+            argMin(registered_as, turn) AS role,
             max(acted_at) AS acted_last,
             if({rolling:UInt8} = 1, [], groupUniqArray(roundDown(acted_at, edges))) AS acted_on
         FROM
         (
             SELECT
                 user_id AS person,
-                bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id)
-                    AS registration,
+                bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn,
                 toString(role) AS registered_as,
                 toUInt32(0) AS acted_at -- never
             FROM daily_user_metrics
