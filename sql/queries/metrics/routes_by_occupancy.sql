@@ -18,7 +18,7 @@ SELECT
     arrayUniq(arrayFilter(
         (left, seats) -> seats > 0,
         departed.leaves,
-        arrayMap(left -> arrayLast(change -> change.1 <= left, route.changes).3, departed.leaves) AS seats_of))
+        arrayMap(left -> arrayLast((seats, at) -> at <= left, route.changes.3, route.changes.1), departed.leaves) AS seats_of))
         AS departures,
     arraySum((held, seats) -> if(seats > 0, intDiv(840 * held, greatest(seats, 1)), 0), departed.held, seats_of) AS filled,
     route.route_name AS route_name,
