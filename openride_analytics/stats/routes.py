@@ -23,11 +23,12 @@ _NOBODY: Final = UUID(int=0)
 async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort, limit: int) -> RouteMetrics:
     """Routes with a booking confirmed in the question's range. Raises Retryable."""
     found = await _found(clickhouse, question.period, sort, limit)
+    drivers = await _drivers(clickhouse, question.period, [row["route_id"] for row in found if not _told(row)])
     return RouteMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
         generated_at=question.asked_at.astimezone(UTC),
-        routes=[_row(row) for row in found],
+        routes=[_row(row, drivers) for row in found],
     )
 
 
@@ -42,14 +43,26 @@ async def _found(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit:
     return block.dicts()
 
 
-def _row(row: dict[str, Any]) -> RouteRow:
-    known = row["driver_id"] != _NOBODY
+async def _drivers(clickhouse: ClickHouse, period: Period, routes: list[UUID]) -> dict[UUID, UUID]:
+    """Who drives the routes of which only bookings are known: asked apart, for these are few, if any."""
+    if not routes:
+        return {}
+    params: dict[str, object] = {"since": period.since, "until": period.until, "routes": routes}
+    block = await clickhouse.select(statement("metrics/route_drivers"), params, name="metrics/route_drivers")
+    return {row["route_id"]: row["driver_id"] for row in block.dicts()}
+
+
+def _told(row: dict[str, Any]) -> bool:
+    return row["driver_id"] != _NOBODY
+
+
+def _row(row: dict[str, Any], drivers: dict[UUID, UUID]) -> RouteRow:
     return RouteRow(
         route_id=row["route_id"],
-        route_name=row["route_name"] if known else None,
+        route_name=row["route_name"] if _told(row) else None,
         origin_city=row["origin_city"] or UNKNOWN,
         destination_city=row["destination_city"] or UNKNOWN,
-        driver_id=row["driver_id"] if known else row["booked_driver"],
+        driver_id=row["driver_id"] if _told(row) else drivers.get(row["route_id"], _NOBODY),
         total_bookings=row["bookings"],
         total_revenue=money(row["revenue"]),
         avg_occupancy=mean(100 * row["filled"] / _PARTS, row["departures"]),

@@ -1,5 +1,8 @@
 """Drivers, against the same numbers computed the slow and obvious way."""
 
+from datetime import UTC, datetime, time, timedelta
+from uuid import uuid4
+
 import msgspec
 import pytest
 
@@ -8,6 +11,8 @@ from openride_analytics.stats.drivers import drivers
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.drives import EVENTS, FIRST, LAST, ZONES, ask, ranges
 from tests.support.drives_reference import Reference, distribution
+from tests.support.events import example
+from tests.support.warehouse import store
 
 LIMIT = 1000
 
@@ -38,3 +43,18 @@ async def test_the_answer_says_what_it_is_about(drives: ClickHouse) -> None:
 async def test_before_merges_repeated_events_are_there_twice(drives: ClickHouse) -> None:
     found = await drives.select("SELECT count() > uniqExact(event_id) AS twice FROM daily_trip_metrics")
     assert found.one()["twice"] == drives.database.endswith("as_stored")
+
+
+async def test_distances_are_added_in_the_order_of_the_trips(warehouse: ClickHouse) -> None:
+    """A kilometre is lost beside 10^16, but not two: ascending, or as they arrive, the sum would be another."""
+    driver, distances = str(uuid4()), [1e16, 1.0, 1.0]
+    start = datetime.combine(FIRST, time(12), UTC)
+    trips = [
+        example("trip.completed", seed=n, event_id=str(uuid4()), driver_id=driver,
+                event_timestamp=start + timedelta(milliseconds=n), distance_km=distance)
+        for n, distance in enumerate(distances)
+    ]  # fmt: skip
+    for trip in reversed(trips):
+        await store(warehouse, [trip], token=trip["event_id"])
+    answer = await drivers(warehouse, ask(FIRST, FIRST, "UTC"), sort=DriverSort.DISTANCE, limit=LIMIT)
+    assert [row.total_distance_km for row in answer.drivers] == [1e16 + 1.0 + 1.0]

@@ -101,12 +101,13 @@ class Reference:
         history = [e for e in self.all if e["event_type"].startswith("route.") and e["route_id"] == route]
         made = next((e for e in reversed(history) if e["event_type"] == "route.created"), {})
         seats = [e["seats_total"] for e in history if e.get("seats_total")]
+        confirmed = [e for e in self.inside if e["event_type"] == "booking.confirmed" and e["route_id"] == route]
         return {
             "route_id": route,
             "route_name": history[-1]["route_name"] if history else None,
             "origin_city": made.get("origin_city", "Unknown"),
             "destination_city": made.get("destination_city", "Unknown"),
-            "driver_id": history[-1]["driver_id"] if history else min(e["driver_id"] for e in booked),
+            "driver_id": history[-1]["driver_id"] if history else min(e["driver_id"] for e in confirmed),
             "total_bookings": len(booked),
             "total_revenue": cents(sum((Decimal(e["total_price"]) for e in booked), Decimal(0))),
             "avg_occupancy": None if full is None else round(float(full), 2),

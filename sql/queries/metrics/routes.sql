@@ -4,7 +4,6 @@
 -- Result: a row for each that has such bookings, in that order, at most {limit}:
 --   route_id
 --   bookings, revenue            bookings by their first confirmation in the range, and its price
---   booked_driver                the driver whom these confirmations name; the least as text, should they differ
 --   departures                   departures in the range, of any booking.created, whose seats are known
 --   filled                       sum over their bookings of 840 * seats held / seats in all: 840 is a multiple of 1 to 8,
 --                                so the sum is exact in whatever order rows come
@@ -22,27 +21,26 @@ WITH
     WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
 ) AS unclear,
 (
-    SELECT groupArray((route_id, bookings, revenue, booked_driver))
+    SELECT groupArray((route_id, bookings, revenue))
     FROM
     (
         SELECT
             route_id,
             sum(confirmations) AS bookings,
-            sum(price) AS revenue,
-            argMin(driver_id, UUIDToNum(driver_id)) AS booked_driver
+            sum(price) AS revenue
         FROM
         (
-            SELECT route_id, driver_id, count() AS confirmations, sum(total_price) AS price
+            SELECT route_id, count() AS confirmations, sum(total_price) AS price
             FROM daily_booking_metrics
             WHERE event_type = 'booking.confirmed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
                 AND booking_id NOT IN (SELECT arrayJoin(unclear))
-            GROUP BY route_id, driver_id
+            GROUP BY route_id
             UNION ALL
-            SELECT first.1, first.2, 1, first.3
+            SELECT first.1, 1, first.2
             FROM
             (
-                SELECT argMin((route_id, driver_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
+                SELECT argMin((route_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
                 FROM daily_booking_metrics
                 WHERE event_type = 'booking.confirmed'
                     AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -62,7 +60,6 @@ SELECT
     route_id,
     bookings,
     revenue,
-    booked_driver,
     arrayUniq(arrayFilter(
         (left, seats) -> seats > 0,
         departed.leaves,
@@ -76,7 +73,7 @@ SELECT
     arraySlice(arrayMap(change -> change.3, route.changes), -1) AS seats
 FROM
 (
-    SELECT found.1 AS route_id, found.2 AS bookings, found.3 AS revenue, found.4 AS booked_driver
+    SELECT found.1 AS route_id, found.2 AS bookings, found.3 AS revenue
     FROM (SELECT arrayJoin(confirmed) AS found)
 ) AS counted
 LEFT JOIN

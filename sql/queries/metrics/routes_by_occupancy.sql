@@ -14,7 +14,6 @@ SELECT
     route_id,
     bookings,
     revenue,
-    booked_driver,
     arrayUniq(arrayFilter(
         (left, seats) -> seats > 0,
         departed.leaves,
@@ -31,21 +30,20 @@ FROM
     SELECT
         route_id,
         sum(confirmations) AS bookings,
-        sum(price) AS revenue,
-        argMin(driver_id, UUIDToNum(driver_id)) AS booked_driver
+        sum(price) AS revenue
     FROM
     (
-        SELECT route_id, driver_id, count() AS confirmations, sum(total_price) AS price
+        SELECT route_id, count() AS confirmations, sum(total_price) AS price
         FROM daily_booking_metrics
         WHERE event_type = 'booking.confirmed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
             AND booking_id NOT IN (SELECT arrayJoin(unclear))
-        GROUP BY route_id, driver_id
+        GROUP BY route_id
         UNION ALL
-        SELECT first.1, first.2, 1, first.3
+        SELECT first.1, 1, first.2
         FROM
         (
-            SELECT argMin((route_id, driver_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
+            SELECT argMin((route_id, total_price), (event_timestamp, UUIDToNum(event_id))) AS first
             FROM daily_booking_metrics
             WHERE event_type = 'booking.confirmed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
