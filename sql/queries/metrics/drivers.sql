@@ -15,6 +15,7 @@
 -- do so for all would cost many times as much; trips and bookings are one list, which is had sooner than two. Distances
 -- are added up in the order of the trips, and compared as they are shown: a sum of floats depends on the order. To be
 -- sorted, a trip is one number: when it ended, in milliseconds, and the bits of its distance, which is never negative.
+-- Trips in order are of as many days as the day changes.
 WITH
 (
     SELECT groupArray(id)
@@ -46,12 +47,12 @@ FROM
         driver_id,
         count() AS trips,
         sum(earning) AS earnings,
-        arraySum(
-            trip -> reinterpretAsFloat64(toUInt64(trip)),
-            arraySort(groupArray(
-                bitShiftLeft(toUInt128(toUnixTimestamp64Milli(at)), 64) + reinterpretAsUInt64(distance))))
-            AS distance_km,
-        groupBitmap(roundDown(toUnixTimestamp(at), {days:Array(UInt32)})) AS active_days,
+        arraySort(groupArray(
+            bitShiftLeft(toUInt128(toUnixTimestamp64Milli(at)), 64) + reinterpretAsUInt64(distance))) AS ordered,
+        arraySum(trip -> reinterpretAsFloat64(toUInt64(trip)), ordered) AS distance_km,
+        length(arrayCompact(
+            trip -> roundDown(toUInt32(intDiv(toUInt64(bitShiftRight(trip, 64)), 1000)), {days:Array(UInt32)}),
+            ordered)) AS active_days,
         countIf(punctual) AS on_time
     FROM
     (
