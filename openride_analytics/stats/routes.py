@@ -16,55 +16,57 @@ from openride_analytics.store.sql import statement
 UNKNOWN: Final = "Unknown"
 EARLIER: Final = Earlier(ever=types_of("route", "booking"))  # of departures in the range, and who booked them
 
-_PARTS: Final = 840  # metrics/routes*.sql count in these parts of a full departure
-_NOBODY: Final = UUID(int=0)
+_PARTS: Final = 840  # metrics/routes.sql counts in these parts of a full departure
+_NOBODY: Final = UUID(int=0)  # if a replica that was asked later does not have yet what another had
 
 
 async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort, limit: int) -> RouteMetrics:
     """Routes with a booking confirmed in the question's range. Raises Retryable."""
-    found = await _found(clickhouse, question.period, sort, limit)
-    drivers = await _drivers(clickhouse, question.period, [row["route_id"] for row in found if not _told(row)])
+    counted = await _counted(clickhouse, question.period, sort, limit)
+    ids = [row["route_id"] for row in counted]
+    names = await _names(clickhouse, ids)
+    drivers = await _drivers(clickhouse, question.period, [route for route in ids if route not in names])
     return RouteMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
         generated_at=question.asked_at.astimezone(UTC),
-        routes=[_row(row, drivers) for row in found],
+        routes=[_row(row, names.get(row["route_id"]), drivers) for row in counted],
     )
 
 
-async def _found(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[dict[str, Any]]:
-    params: dict[str, object] = {"since": period.since, "until": period.until, "limit": limit}
-    if sort is RouteSort.OCCUPANCY:
-        name = "metrics/routes_by_occupancy"
-    else:
-        name = "metrics/routes"
-        params["sort"] = sort
-    block = await clickhouse.select(statement(name), params, name=name)
-    return block.dicts()
+async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[dict[str, Any]]:
+    params = {"since": period.since, "until": period.until, "sort": sort, "limit": limit}
+    return (await clickhouse.select(statement("metrics/routes"), params, name="metrics/routes")).dicts()
+
+
+async def _names(clickhouse: ClickHouse, routes: list[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What those routes are of which any event is known."""
+    if not routes:
+        return {}
+    params = {"routes": routes}
+    block = await clickhouse.select(statement("metrics/route_names"), params, name="metrics/route_names")
+    return {row["route_id"]: row for row in block.dicts()}
 
 
 async def _drivers(clickhouse: ClickHouse, period: Period, routes: list[UUID]) -> dict[UUID, UUID]:
-    """Who drives the routes of which only bookings are known: asked apart, for these are few, if any."""
+    """Who drives the routes of which only bookings are known: few, if any."""
     if not routes:
         return {}
-    params: dict[str, object] = {"since": period.since, "until": period.until, "routes": routes}
+    params = {"since": period.since, "until": period.until, "routes": routes}
     block = await clickhouse.select(statement("metrics/route_drivers"), params, name="metrics/route_drivers")
     return {row["route_id"]: row["driver_id"] for row in block.dicts()}
 
 
-def _told(row: dict[str, Any]) -> bool:
-    return row["driver_id"] != _NOBODY
-
-
-def _row(row: dict[str, Any], drivers: dict[UUID, UUID]) -> RouteRow:
+def _row(row: dict[str, Any], names: dict[str, Any] | None, drivers: dict[UUID, UUID]) -> RouteRow:
+    known = names or {}
     return RouteRow(
         route_id=row["route_id"],
-        route_name=row["route_name"] if _told(row) else None,
-        origin_city=row["origin_city"] or UNKNOWN,
-        destination_city=row["destination_city"] or UNKNOWN,
-        driver_id=row["driver_id"] if _told(row) else drivers.get(row["route_id"], _NOBODY),
+        route_name=known.get("route_name"),
+        origin_city=known.get("origin_city") or UNKNOWN,
+        destination_city=known.get("destination_city") or UNKNOWN,
+        driver_id=known.get("driver_id") or drivers.get(row["route_id"], _NOBODY),
         total_bookings=row["bookings"],
         total_revenue=money(row["revenue"]),
         avg_occupancy=mean(100 * row["filled"] / _PARTS, row["departures"]),
-        seats_total=row["seats"][0] if row["seats"] else None,
+        seats_total=known.get("seats_total") or None,
     )
