@@ -104,8 +104,12 @@ def _date(value: object) -> str:
     return f"toDate('{day.isoformat()}')"
 
 
+def _id(value: object) -> str:
+    return f"'{_exactly(value, UUID)}'"
+
+
 def _uuid(value: object) -> str:
-    return f"toUUID('{_exactly(value, UUID)}')"
+    return f"toUUID({_id(value)})"
 
 
 def _array(value: object, item: Callable[[Any], str], type_: str) -> str:
@@ -138,5 +142,6 @@ _SCALARS: Final[dict[str, Callable[[Any], str]]] = {
 }
 LITERALS: Final[dict[str, Callable[[Any], str]]] = {
     **_SCALARS,
-    **{f"Array({t})": partial(_array, item=_SCALARS[t], type_=t) for t in ("String", "UUID", *_INTEGERS)},
+    **{f"Array({t})": partial(_array, item=_SCALARS[t], type_=t) for t in ("String", *_INTEGERS)},
+    "Array(UUID)": partial(_array, item=_id, type_="UUID"),  # hundreds of toUUID() take a millisecond per fifty
 }
