@@ -20,7 +20,6 @@ _BY_PLACE: Final[dict[PlaceMetric, tuple[str, dict[str, str]]]] = {
         "analytics/geographic_origins",
         {
             "table": "daily_booking_metrics",
-            "outcomes": "agg_popular_routes",
             "entity": "booking_id",
             "event_type": "booking.created",
         },
@@ -29,7 +28,6 @@ _BY_PLACE: Final[dict[PlaceMetric, tuple[str, dict[str, str]]]] = {
         "analytics/geographic_origins",
         {
             "table": "daily_trip_metrics",
-            "outcomes": "agg_trips",
             "entity": "trip_id",
             "event_type": "trip.completed",
         },
@@ -45,10 +43,8 @@ _BY_HEX: Final = {
 _IDENTIFIERS: Final = frozenset(
     {
         "daily_booking_metrics",
-        "agg_popular_routes",
         "booking_id",
         "daily_trip_metrics",
-        "agg_trips",
         "trip_id",
     }
 )

@@ -9,7 +9,6 @@ from openride_analytics.schema.queries import TrendMetric
 IDENTIFIERS: Final = frozenset(
     {
         *("daily_user_metrics", "daily_booking_metrics", "daily_payment_metrics", "daily_trip_metrics"),
-        *("agg_popular_routes", "agg_trips"),
         *("user_id", "booking_id", "payment_id", "trip_id"),
         *("state", "city", "origin_state", "origin_city"),
     }
@@ -61,14 +60,13 @@ _PLAIN: Final = {
     TrendMetric.ACTIVE_USERS: Source("analytics/trends_active_users"),
 }
 _PLACES: Final = ("state", "city")
-_OUTCOMES: Final = {"daily_booking_metrics": "agg_popular_routes", "daily_trip_metrics": "agg_trips"}
+_OF_ROUTES: Final = ("daily_booking_metrics", "daily_trip_metrics")
 
 
 def _by_origin(metric: TrendMetric) -> dict[str, Source]:
     entities = _ENTITIES[metric]
-    told = {**entities, "outcomes": _OUTCOMES[entities["table"]]}
     return {
-        place: Source("analytics/trends_by_origin", {**told, "place": f"origin_{place}"}, in_all=True)
+        place: Source("analytics/trends_by_origin", {**entities, "place": f"origin_{place}"}, in_all=True)
         for place in _PLACES
     }
 
@@ -91,7 +89,7 @@ def _of_payments(value: str, *, in_currency: bool) -> dict[str, Source]:
 
 _GROUPED: Final = {
     **{
-        metric: _by_origin(metric) for metric, entities in _ENTITIES.items() if entities["table"] in _OUTCOMES
+        metric: _by_origin(metric) for metric, entities in _ENTITIES.items() if entities["table"] in _OF_ROUTES
     },
     TrendMetric.REGISTRATIONS: {
         place: Source("analytics/trends_registrations_by_place", {"place": place}) for place in _PLACES

@@ -6,8 +6,13 @@
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
-    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    SELECT arrayFilter(
+        (short, last) -> short = last,
+        arraySort(groupArray(toUInt32(cityHash64(booking_id)))) AS sorted,
+        arrayShiftRight(sorted, 1))
+    FROM daily_booking_metrics
+    WHERE event_type = 'booking.created'
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT h3ToString(cell) AS hex, h3ToGeo(cell).1 AS lat, h3ToGeo(cell).2 AS lon, value
 FROM
@@ -19,7 +24,7 @@ FROM
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id NOT IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64(booking_id)) NOT IN (SELECT arrayJoin(unclear))
         GROUP BY latitude, longitude
         UNION ALL
         SELECT first.1, first.2, 1
@@ -29,7 +34,7 @@ FROM
             FROM daily_booking_metrics
             WHERE event_type = 'booking.created'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND booking_id IN (SELECT arrayJoin(unclear))
+                AND toUInt32(cityHash64(booking_id)) IN (SELECT arrayJoin(unclear))
             GROUP BY booking_id
         )
     )

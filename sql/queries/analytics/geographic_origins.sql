@@ -1,14 +1,19 @@
 -- Bookings created, or trips completed, in a range, by the origin of their route.
--- Parameters: since, until (half-open); table, outcomes, entity, event_type: daily_booking_metrics,
--- agg_popular_routes, booking_id, booking.created or daily_trip_metrics, agg_trips, trip_id, trip.completed.
+-- Parameters: since, until (half-open); table, entity, event_type: daily_booking_metrics, booking_id, booking.created
+-- or daily_trip_metrics, trip_id, trip.completed.
 -- Result: state, city ('Unknown' for a route that nobody created), value (distinct entities, each by the route of
 -- its first such event in the range). A route's origin is that of its latest creation, whenever it was.
 -- The first of several (least (event_timestamp, event id as text)) is looked for only where there are several, of the
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT groupArray({entity:Identifier}) FROM {outcomes:Identifier} FINAL
-    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    SELECT arrayFilter(
+        (short, last) -> short = last,
+        arraySort(groupArray(toUInt32(cityHash64({entity:Identifier})))) AS sorted,
+        arrayShiftRight(sorted, 1))
+    FROM {table:Identifier}
+    WHERE event_type = {event_type:String}
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     if(route.state = '', 'Unknown', route.state) AS state,
@@ -20,7 +25,7 @@ FROM
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND {entity:Identifier} NOT IN (SELECT arrayJoin(unclear))
+        AND toUInt32(cityHash64({entity:Identifier})) NOT IN (SELECT arrayJoin(unclear))
     GROUP BY route_id
     UNION ALL
     SELECT first AS route_id, count() AS entities
@@ -30,7 +35,7 @@ FROM
         FROM {table:Identifier}
         WHERE event_type = {event_type:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND {entity:Identifier} IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64({entity:Identifier})) IN (SELECT arrayJoin(unclear))
         GROUP BY {entity:Identifier}
     )
     GROUP BY first

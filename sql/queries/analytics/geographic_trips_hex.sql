@@ -8,8 +8,13 @@
 -- would cost many times as much.
 WITH
 (
-    SELECT groupArray(trip_id) FROM agg_trips FINAL
-    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    SELECT arrayFilter(
+        (short, last) -> short = last,
+        arraySort(groupArray(toUInt32(cityHash64(trip_id)))) AS sorted,
+        arrayShiftRight(sorted, 1))
+    FROM daily_trip_metrics
+    WHERE event_type = 'trip.completed'
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     if(found, h3ToString(cell), 'Unknown') AS hex,
@@ -28,13 +33,13 @@ FROM
             FROM daily_trip_metrics
             WHERE event_type = 'trip.completed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND trip_id NOT IN (SELECT arrayJoin(unclear))
+                AND toUInt32(cityHash64(trip_id)) NOT IN (SELECT arrayJoin(unclear))
             UNION ALL
             SELECT argMin(booking_id, (event_timestamp, UUIDToNum(event_id))) AS booking_id
             FROM daily_trip_metrics
             WHERE event_type = 'trip.completed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND trip_id IN (SELECT arrayJoin(unclear))
+                AND toUInt32(cityHash64(trip_id)) IN (SELECT arrayJoin(unclear))
             GROUP BY trip_id
         ) AS driven
         LEFT JOIN

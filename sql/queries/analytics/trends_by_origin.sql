@@ -1,7 +1,7 @@
 -- Bookings or trips in each bucket of a range, by the origin of their route.
 -- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; table,
--- outcomes, entity, event_type: what is counted, as in daily_trip_metrics, agg_trips, trip_id, trip.completed; place:
--- the column origin_state or origin_city.
+-- entity, event_type: what is counted, as in daily_trip_metrics, trip_id, trip.completed; place: the column
+-- origin_state or origin_city.
 -- Result: bucket (one of the edges), label ('Unknown' for a route that nobody created), value (distinct entities,
 -- each by the route of its first such event in the bucket); what is 0 is left out. A route's origin is that of its
 -- latest creation, whenever it was.
@@ -11,8 +11,13 @@
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT groupArray({entity:Identifier}) FROM {outcomes:Identifier} FINAL
-    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    SELECT arrayFilter(
+        (short, last) -> short = last,
+        arraySort(groupArray(toUInt32(cityHash64({entity:Identifier})))) AS sorted,
+        arrayShiftRight(sorted, 1))
+    FROM {table:Identifier}
+    WHERE event_type = {event_type:String}
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     bucket,
@@ -25,7 +30,7 @@ FROM
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND {entity:Identifier} NOT IN (SELECT arrayJoin(unclear))
+        AND toUInt32(cityHash64({entity:Identifier})) NOT IN (SELECT arrayJoin(unclear))
     UNION ALL
     SELECT bucket, first AS route_id, bucket = min(bucket) OVER (PARTITION BY id) AS in_all
     FROM
@@ -37,7 +42,7 @@ FROM
         FROM {table:Identifier}
         WHERE event_type = {event_type:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND id IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64(id)) IN (SELECT arrayJoin(unclear))
         GROUP BY bucket, id
     )
 ) AS counted

@@ -11,21 +11,25 @@
 --                   cancelled
 -- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text); a
 -- booking is of the driver whom its first creation in the range names, and cancelled by the driver if a cancellation by
--- DRIVER names the same one. The first is looked for only of the unclear, those that had some event more than once: to
+-- DRIVER names the same one. The first is looked for only of the unclear, those that have the event more than once: to
 -- do so for all would cost many times as much; trips and bookings are one list, which is had sooner than two. Distances
 -- are added up in the order of the trips, and compared as they are shown: a sum of floats depends on the order. To be
 -- sorted, a trip is one number: when it ended, in milliseconds, and the bits of its distance, which is never negative.
 -- Trips in order are of as many days as the day changes.
 WITH
 (
-    SELECT groupArray(id)
+    SELECT groupArrayArray(arrayFilter((short, last) -> short = last, sorted, arrayShiftRight(sorted, 1)))
     FROM
     (
-        SELECT trip_id AS id FROM agg_trips FINAL
-        WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+        SELECT arraySort(groupArray(toUInt32(cityHash64(trip_id)))) AS sorted
+        FROM daily_trip_metrics
+        WHERE event_type = 'trip.completed'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
         UNION ALL
-        SELECT booking_id FROM agg_popular_routes FINAL
-        WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+        SELECT arraySort(groupArray(toUInt32(cityHash64(booking_id)))) AS sorted
+        FROM daily_booking_metrics
+        WHERE event_type = 'booking.created'
+            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
     )
 ) AS unclear
 SELECT
@@ -65,7 +69,7 @@ FROM
         FROM daily_trip_metrics
         WHERE event_type = 'trip.completed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND trip_id NOT IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64(trip_id)) NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
         SELECT first.1, first.2, first.3, first.4, first.5
         FROM
@@ -77,7 +81,7 @@ FROM
             FROM daily_trip_metrics
             WHERE event_type = 'trip.completed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND trip_id IN (SELECT arrayJoin(unclear))
+                AND toUInt32(cityHash64(trip_id)) IN (SELECT arrayJoin(unclear))
             GROUP BY trip_id
         )
     )
@@ -97,13 +101,13 @@ LEFT JOIN
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id NOT IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64(booking_id)) NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
         SELECT booking_id, argMin(driver_id, (event_timestamp, UUIDToNum(event_id)))
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64(booking_id)) IN (SELECT arrayJoin(unclear))
         GROUP BY booking_id
     )
     GROUP BY driver_id

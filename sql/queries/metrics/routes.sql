@@ -15,8 +15,13 @@
 -- read as a column of its own would not be merged by FINAL: hence the last setting.
 WITH
 (
-    SELECT groupArray(booking_id) FROM agg_popular_routes FINAL
-    WHERE events > bitCount(seen) AND last_event_at >= {since:DateTime64(3, 'UTC')}
+    SELECT arrayFilter(
+        (short, last) -> short = last,
+        arraySort(groupArray(toUInt32(cityHash64(booking_id)))) AS sorted,
+        arrayShiftRight(sorted, 1))
+    FROM daily_booking_metrics
+    WHERE event_type = 'booking.confirmed'
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     route_id,
@@ -37,7 +42,7 @@ FROM
         FROM daily_booking_metrics
         WHERE event_type = 'booking.confirmed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND booking_id NOT IN (SELECT arrayJoin(unclear))
+            AND toUInt32(cityHash64(booking_id)) NOT IN (SELECT arrayJoin(unclear))
         GROUP BY route_id
         UNION ALL
         SELECT first.1, 1, first.2
@@ -47,7 +52,7 @@ FROM
             FROM daily_booking_metrics
             WHERE event_type = 'booking.confirmed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND booking_id IN (SELECT arrayJoin(unclear))
+                AND toUInt32(cityHash64(booking_id)) IN (SELECT arrayJoin(unclear))
             GROUP BY booking_id
         )
     )
