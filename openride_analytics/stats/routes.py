@@ -34,7 +34,9 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
     )
 
 
-async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[dict[str, Any]]:
+async def _counted(
+    clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int
+) -> list[dict[str, Any]]:
     params = {"since": period.since, "until": period.until, "sort": sort, "limit": limit}
     return (await clickhouse.select(statement("metrics/routes"), params, name="metrics/routes")).dicts()
 

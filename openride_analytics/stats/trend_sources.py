@@ -89,7 +89,9 @@ def _of_payments(value: str, *, in_currency: bool) -> dict[str, Source]:
 
 _GROUPED: Final = {
     **{
-        metric: _by_origin(metric) for metric, entities in _ENTITIES.items() if entities["table"] in _OF_ROUTES
+        metric: _by_origin(metric)
+        for metric, entities in _ENTITIES.items()
+        if entities["table"] in _OF_ROUTES
     },
     TrendMetric.REGISTRATIONS: {
         place: Source("analytics/trends_registrations_by_place", {"place": place}) for place in _PLACES

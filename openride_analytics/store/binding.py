@@ -143,5 +143,5 @@ _SCALARS: Final[dict[str, Callable[[Any], str]]] = {
 LITERALS: Final[dict[str, Callable[[Any], str]]] = {
     **_SCALARS,
     **{f"Array({t})": partial(_array, item=_SCALARS[t], type_=t) for t in ("String", *_INTEGERS)},
-    "Array(UUID)": partial(_array, item=_id, type_="UUID"),  # hundreds of toUUID() take a millisecond per fifty
+    "Array(UUID)": partial(_array, item=_id, type_="UUID"),  # fifty toUUID() would take a millisecond
 }

@@ -127,7 +127,8 @@ async def _while_ingesting(
             f"{name}, 30 days, ingesting, p95",
             quantile(times, 0.95),
             "ms",
-            f"below 250; median {quantile(times, 0.5):.0f} of {len(times)}, just after {quantile(after[name], 0.5):.0f}",
+            f"below 250; median {quantile(times, 0.5):.0f} of {len(times)}, "
+            f"just after {quantile(after[name], 0.5):.0f}",
         )
         for name, times in asked.items()
         if times

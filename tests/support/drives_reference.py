@@ -101,7 +101,9 @@ class Reference:
         history = [e for e in self.all if e["event_type"].startswith("route.") and e["route_id"] == route]
         made = next((e for e in reversed(history) if e["event_type"] == "route.created"), {})
         seats = [e["seats_total"] for e in history if e.get("seats_total")]
-        confirmed = [e for e in self.inside if e["event_type"] == "booking.confirmed" and e["route_id"] == route]
+        confirmed = [
+            e for e in self.inside if e["event_type"] == "booking.confirmed" and e["route_id"] == route
+        ]
         return {
             "route_id": route,
             "route_name": history[-1]["route_name"] if history else None,
