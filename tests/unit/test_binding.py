@@ -32,7 +32,7 @@ ID = UUID("6c7c3f4e-8f3c-4d35-9d4c-0a3c5e8f0001")
         ),
         ("Array(String)", ["a", "'"], r"CAST(['a', '\''], 'Array(String)')"),
         ("Array(UInt64)", (), "CAST([], 'Array(UInt64)')"),
-        ("Array(UUID)", [ID], f"CAST([toUUID('{ID}')], 'Array(UUID)')"),
+        ("Array(UUID)", [ID], f"CAST(['{ID}'], 'Array(UUID)')"),
     ],
 )
 def test_literals(type_: str, value: object, literal: str) -> None:
