@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import RecordsToDelete
+from msgspec.structs import replace
 
 from openride_analytics import kafka
 from openride_analytics.ingest import consumer, offsets
@@ -180,7 +181,8 @@ async def test_an_insert_that_was_done_is_committed_though_its_messages_are_gone
     topic = line.rig.topics.booking
     await send_bookings(line.rig, 500)
     line.proxy.arm(Fault.LOSE_ANSWER, after=10_000, on=b"INSERT INTO")
-    async with line.ingesting():
+    patient = replace(line.settings.ingest, flush_interval_ms=10_000)  # the 500 are one batch
+    async with line.rig.ingesting(replace(line.settings, ingest=patient), line.clickhouse):
         await eventually(lambda: line.proxy.struck > 0)
     line.proxy.mend()
     async with administering(line.rig) as admin:

@@ -31,8 +31,8 @@ class Service:
         print("finishing", flush=True)
         if self.behavior == "slow":
             await asyncio.sleep(60)
-        if self.behavior == "blocked":
-            time.sleep(60)
+        while self.behavior == "blocked":
+            time.sleep(0.1)  # a signal just before it waits until it is over
         while self.behavior == "deaf":
             try:
                 await asyncio.sleep(60)

@@ -69,6 +69,7 @@ async def test_the_groups_lag_is_followed(broker: Broker, topics: Topics, group_
         async with asyncio.timeout(60):
             while not simulating.done():
                 worst = max(worst, *await group.lags())
-                await group.commit(80)
+                if worst >= 50:  # it does not come near its limit where the group is as quick
+                    await group.commit(80)
                 await asyncio.sleep(0)
         assert ((await simulating).sent, 50 <= worst <= 100) == (len(told()), True)
