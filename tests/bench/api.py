@@ -6,6 +6,7 @@ measured.
 """
 
 import asyncio
+import gc
 import http.client
 import logging
 import time
@@ -32,6 +33,7 @@ from tests.support.service import running
 SAMPLES = 20  # of a question, of which the 95th percentile is the last but one
 KEPT_SAMPLES = 200
 RATE = 10_000
+LINGER_MS = 100  # what sends the load, and Kafka, would not take of the same cores elsewhere: as little as can be
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
 Times = dict[str, list[float]]  # milliseconds, by question
@@ -111,8 +113,11 @@ async def _while_ingesting(
     await _forget(environ)  # the same ranges have been asked
     asked_enough = Event()
     messages = takewhile(lambda _: not asked_enough.is_set(), [*rides(RATE * seconds)])
+    gc.freeze()  # to look for garbage among so many messages would take of the cores that are measured
     async with _service(site, environ, "api,ingest") as port:
-        sending = asyncio.create_task(asyncio.to_thread(send, site.bootstrap, topics, messages, rate=RATE))
+        sending = asyncio.create_task(
+            asyncio.to_thread(send, site.bootstrap, topics, messages, rate=RATE, linger_ms=LINGER_MS)
+        )
         await asyncio.sleep(5)
         try:
             asked = await asyncio.to_thread(_uncached, port, now, 30, FEW, lambda: sending.done())

@@ -15,6 +15,7 @@ log = logging.getLogger("openride.load")
 
 EVENTS_A_DAY = 50_000  # at the least, of so many drivers and riders
 FLUSH_SECONDS = 120
+TICK_SECONDS = 0.01  # a rate is kept this closely: to sleep before each message costs more than to send it
 KEPT = 1_000
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -53,9 +54,12 @@ def send(
     messages: Iterable[Ride],
     *,
     rate: float | None = None,
+    linger_ms: int = 25,
     traced: bool = False,
 ) -> list[Delivered]:
     """Send all, `rate` a second or as fast as can be; return once the broker has them. Blocks: use a thread.
+
+    `linger_ms`: for so long a message may wait for others; the longer, the less the broker has to do.
 
     `traced`: each is of a trace of its own, one in KEPT of which the sender keeps.
     """
@@ -68,12 +72,12 @@ def send(
         assert topic is not None and partition is not None and offset is not None
         delivered.append(Delivered(topic, partition, offset, message.timestamp()[1]))
 
-    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 25}
+    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": linger_ms}
     options |= {"partitioner": "murmur2_random", "queue.buffering.max.messages": 1 << 18}
     producer = Producer(options, logger=log)
     begun = time.monotonic()
     for n, message in enumerate(messages):
-        if rate is not None and (early := begun + n / rate - time.monotonic()) > 0:
+        if rate is not None and (early := begun + n / rate - time.monotonic()) > TICK_SECONDS:
             producer.poll(0)
             time.sleep(early)
         while True:
