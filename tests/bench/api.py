@@ -33,6 +33,7 @@ from tests.support.service import running
 SAMPLES = 20  # of a question, of which the 95th percentile is the last but one
 KEPT_SAMPLES = 200
 RATE = 10_000
+WARM_SECONDS = 15  # until what the servers and the service do once is done, and parts lie as they do from then on
 LINGER_MS = 100  # what sends the load, and Kafka, would not take of the same cores elsewhere: as little as can be
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
@@ -118,7 +119,7 @@ async def _while_ingesting(
         sending = asyncio.create_task(
             asyncio.to_thread(send, site.bootstrap, topics, messages, rate=RATE, linger_ms=LINGER_MS)
         )
-        await asyncio.sleep(5)
+        await asyncio.sleep(WARM_SECONDS)
         try:
             asked = await asyncio.to_thread(_uncached, port, now, 30, FEW, lambda: sending.done())
         finally:

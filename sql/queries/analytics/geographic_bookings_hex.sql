@@ -6,10 +6,7 @@
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT arrayFilter(
-        (short, last) -> short = last,
-        arraySort(groupArray(toUInt32(cityHash64(booking_id)))) AS sorted,
-        arrayShiftRight(sorted, 1))
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
     FROM daily_booking_metrics
     WHERE event_type = 'booking.created'
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -24,7 +21,7 @@ FROM
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(booking_id)) NOT IN (SELECT arrayJoin(unclear))
+            AND id_hash NOT IN (SELECT arrayJoin(unclear))
         GROUP BY latitude, longitude
         UNION ALL
         SELECT first.1, first.2, 1
@@ -34,7 +31,7 @@ FROM
             FROM daily_booking_metrics
             WHERE event_type = 'booking.created'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND toUInt32(cityHash64(booking_id)) IN (SELECT arrayJoin(unclear))
+                AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY booking_id
         )
     )

@@ -7,10 +7,7 @@
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT arrayFilter(
-        (short, last) -> short = last,
-        arraySort(groupArray(toUInt32(cityHash64({entity:Identifier})))) AS sorted,
-        arrayShiftRight(sorted, 1))
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -25,7 +22,7 @@ FROM
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND toUInt32(cityHash64({entity:Identifier})) NOT IN (SELECT arrayJoin(unclear))
+        AND id_hash NOT IN (SELECT arrayJoin(unclear))
     GROUP BY route_id
     UNION ALL
     SELECT first AS route_id, count() AS entities
@@ -35,7 +32,7 @@ FROM
         FROM {table:Identifier}
         WHERE event_type = {event_type:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64({entity:Identifier})) IN (SELECT arrayJoin(unclear))
+            AND id_hash IN (SELECT arrayJoin(unclear))
         GROUP BY {entity:Identifier}
     )
     GROUP BY first

@@ -6,10 +6,7 @@
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT arrayFilter(
-        (short, last) -> short = last,
-        arraySort(groupArray(toUInt32(cityHash64(payment_id)))) AS sorted,
-        arrayShiftRight(sorted, 1))
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
     FROM daily_payment_metrics
     WHERE event_type = 'payment.success'
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -28,7 +25,7 @@ FROM
         FROM daily_payment_metrics
         WHERE event_type = 'payment.success' AND currency = {currency:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(payment_id)) NOT IN (SELECT arrayJoin(unclear))
+            AND id_hash NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
         SELECT first.1, first.2
         FROM
@@ -37,7 +34,7 @@ FROM
             FROM daily_payment_metrics
             WHERE event_type = 'payment.success'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND toUInt32(cityHash64(payment_id)) IN (SELECT arrayJoin(unclear))
+                AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY payment_id
         )
         WHERE first.3 = {currency:String}

@@ -8,10 +8,7 @@
 -- would cost many times as much.
 WITH
 (
-    SELECT arrayFilter(
-        (short, last) -> short = last,
-        arraySort(groupArray(toUInt32(cityHash64(trip_id)))) AS sorted,
-        arrayShiftRight(sorted, 1))
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
     FROM daily_trip_metrics
     WHERE event_type = 'trip.completed'
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -33,13 +30,13 @@ FROM
             FROM daily_trip_metrics
             WHERE event_type = 'trip.completed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND toUInt32(cityHash64(trip_id)) NOT IN (SELECT arrayJoin(unclear))
+                AND id_hash NOT IN (SELECT arrayJoin(unclear))
             UNION ALL
             SELECT argMin(booking_id, (event_timestamp, UUIDToNum(event_id))) AS booking_id
             FROM daily_trip_metrics
             WHERE event_type = 'trip.completed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND toUInt32(cityHash64(trip_id)) IN (SELECT arrayJoin(unclear))
+                AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY trip_id
         ) AS driven
         LEFT JOIN

@@ -11,10 +11,7 @@
 -- `unclear`: to do so for all would cost many times as much.
 WITH
 (
-    SELECT arrayFilter(
-        (short, last) -> short = last,
-        arraySort(groupArray(toUInt32(cityHash64({entity:Identifier})))) AS sorted,
-        arrayShiftRight(sorted, 1))
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -30,7 +27,7 @@ FROM
     FROM {table:Identifier}
     WHERE event_type = {event_type:String}
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        AND toUInt32(cityHash64({entity:Identifier})) NOT IN (SELECT arrayJoin(unclear))
+        AND id_hash NOT IN (SELECT arrayJoin(unclear))
     UNION ALL
     SELECT bucket, first AS route_id, bucket = min(bucket) OVER (PARTITION BY id) AS in_all
     FROM
@@ -42,7 +39,7 @@ FROM
         FROM {table:Identifier}
         WHERE event_type = {event_type:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(id)) IN (SELECT arrayJoin(unclear))
+            AND id_hash IN (SELECT arrayJoin(unclear))
         GROUP BY bucket, id
     )
 ) AS counted

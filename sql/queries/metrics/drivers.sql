@@ -18,15 +18,15 @@
 -- Trips in order are of as many days as the day changes.
 WITH
 (
-    SELECT groupArrayArray(arrayFilter((short, last) -> short = last, sorted, arrayShiftRight(sorted, 1)))
+    SELECT groupArrayArray(arrayFilter((id, last) -> id = last, sorted, arrayShiftRight(sorted, 1)))
     FROM
     (
-        SELECT arraySort(groupArray(toUInt32(cityHash64(trip_id)))) AS sorted
+        SELECT arraySort(groupArray(id_hash)) AS sorted
         FROM daily_trip_metrics
         WHERE event_type = 'trip.completed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
         UNION ALL
-        SELECT arraySort(groupArray(toUInt32(cityHash64(booking_id)))) AS sorted
+        SELECT arraySort(groupArray(id_hash)) AS sorted
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -69,7 +69,7 @@ FROM
         FROM daily_trip_metrics
         WHERE event_type = 'trip.completed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(trip_id)) NOT IN (SELECT arrayJoin(unclear))
+            AND id_hash NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
         SELECT first.1, first.2, first.3, first.4, first.5
         FROM
@@ -81,7 +81,7 @@ FROM
             FROM daily_trip_metrics
             WHERE event_type = 'trip.completed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND toUInt32(cityHash64(trip_id)) IN (SELECT arrayJoin(unclear))
+                AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY trip_id
         )
     )
@@ -101,13 +101,13 @@ LEFT JOIN
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(booking_id)) NOT IN (SELECT arrayJoin(unclear))
+            AND id_hash NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
         SELECT booking_id, argMin(driver_id, (event_timestamp, UUIDToNum(event_id)))
         FROM daily_booking_metrics
         WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(booking_id)) IN (SELECT arrayJoin(unclear))
+            AND id_hash IN (SELECT arrayJoin(unclear))
         GROUP BY booking_id
     )
     GROUP BY driver_id

@@ -15,10 +15,7 @@
 -- read as a column of its own would not be merged by FINAL: hence the last setting.
 WITH
 (
-    SELECT arrayFilter(
-        (short, last) -> short = last,
-        arraySort(groupArray(toUInt32(cityHash64(booking_id)))) AS sorted,
-        arrayShiftRight(sorted, 1))
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
     FROM daily_booking_metrics
     WHERE event_type = 'booking.confirmed'
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
@@ -42,7 +39,7 @@ FROM
         FROM daily_booking_metrics
         WHERE event_type = 'booking.confirmed'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND toUInt32(cityHash64(booking_id)) NOT IN (SELECT arrayJoin(unclear))
+            AND id_hash NOT IN (SELECT arrayJoin(unclear))
         GROUP BY route_id
         UNION ALL
         SELECT first.1, 1, first.2
@@ -52,7 +49,7 @@ FROM
             FROM daily_booking_metrics
             WHERE event_type = 'booking.confirmed'
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                AND toUInt32(cityHash64(booking_id)) IN (SELECT arrayJoin(unclear))
+                AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY booking_id
         )
     )
