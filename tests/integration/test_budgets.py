@@ -64,6 +64,18 @@ def clickhouse_of(served: Served) -> ClickHouse:
     return found
 
 
+async def test_a_question_finds_what_another_has_read_in_the_servers_cache(
+    migrated: ClickHouse, warehouse_settings: tree.Settings
+) -> None:
+    hits = "SELECT sum(value) AS c FROM system.events WHERE event = 'UncompressedCacheHits'"
+    await book(migrated)
+    async with api(warehouse_settings) as served:
+        await served.get(BOOKINGS)
+        before = (await migrated.select(hits)).one()["c"]
+        await served.get(f"{BOOKINGS}&timezone=UTC")
+        assert (await migrated.select(hits)).one()["c"] > before
+
+
 @pytest.fixture
 async def slow(migrated: ClickHouse) -> ClickHouse:
     """Three bookings that take ten seconds to read."""
