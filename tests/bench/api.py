@@ -33,8 +33,8 @@ from tests.support.service import running
 SAMPLES = 20  # of a question, of which the 95th percentile is the last but one
 KEPT_SAMPLES = 200
 RATE = 10_000
-WARM_SECONDS = 15  # until what the servers and the service do once is done, and parts lie as they do from then on
-LINGER_MS = 100  # what sends the load, and Kafka, would not take of the same cores elsewhere: as little as can be
+WARM_SECONDS = 15  # what servers and the service do once is done, and parts lie as from then on
+LINGER_MS = 100  # the load and Kafka would not be on the same cores elsewhere: as little as can be
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
 Times = dict[str, list[float]]  # milliseconds, by question

@@ -72,8 +72,9 @@ def send(
         assert topic is not None and partition is not None and offset is not None
         delivered.append(Delivered(topic, partition, offset, message.timestamp()[1]))
 
-    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": linger_ms}
-    options |= {"partitioner": "murmur2_random", "queue.buffering.max.messages": 1 << 18}
+    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "linger.ms": linger_ms}
+    options |= {"enable.idempotence": True, "partitioner": "murmur2_random"}
+    options |= {"queue.buffering.max.messages": 1 << 18}
     producer = Producer(options, logger=log)
     begun = time.monotonic()
     for n, message in enumerate(messages):
