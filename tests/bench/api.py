@@ -208,6 +208,7 @@ async def _bare(environ: Mapping[str, str], now: datetime, days: int) -> Times:
         environ["CLICKHOUSE_HOST"],
         port=int(environ["CLICKHOUSE_PORT"]),
         database=environ["CLICKHOUSE_DATABASE"],
+        settings={"use_uncompressed_cache": 1},  # as the service
     )
     without_redis = {name: value for name, value in environ.items() if name != "REDIS_URL"}
     urls = [question.url(*edges) for edges in ranges(now, days, SAMPLES // 2) for question in QUESTIONS]

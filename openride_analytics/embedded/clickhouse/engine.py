@@ -11,7 +11,7 @@ from openride_analytics.embedded.clickhouse.protocol import ServerError
 from openride_analytics.embedded.clickhouse.statement import literal, quote
 
 SERVER_SETTINGS = {
-    "max_server_memory_usage": 4 << 30,  # enough for the largest test, and a laptop lives
+    "max_server_memory_usage": 5 << 30,  # the caches, and enough for the largest test; and a laptop lives
     "mark_cache_size": 256 << 20,
     "uncompressed_cache_size": 1 << 30,  # what questions have read: 10 million events are 0.6 GB
     "background_pool_size": 2,
