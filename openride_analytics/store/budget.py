@@ -37,7 +37,7 @@ class Budget:
     rows: int
 
     def settings(self) -> Settings:
-        """The same, as the server takes it."""
+        """The same, as the server takes it, and how it should read."""
         return {
             "priority": PRIORITY,
             "max_execution_time": f"{self.seconds:g}",

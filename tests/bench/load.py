@@ -60,7 +60,6 @@ def send(
     """Send all, `rate` a second or as fast as can be; return once the broker has them. Blocks: use a thread.
 
     `linger_ms`: for so long a message may wait for others; the longer, the less the broker has to do.
-
     `traced`: each is of a trace of its own, one in KEPT of which the sender keeps.
     """
     delivered: list[Delivered] = []
@@ -72,9 +71,13 @@ def send(
         assert topic is not None and partition is not None and offset is not None
         delivered.append(Delivered(topic, partition, offset, message.timestamp()[1]))
 
-    options: dict[str, Any] = {"bootstrap.servers": bootstrap, "linger.ms": linger_ms}
-    options |= {"enable.idempotence": True, "partitioner": "murmur2_random"}
-    options |= {"queue.buffering.max.messages": 1 << 18}
+    options: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "enable.idempotence": True,
+        "linger.ms": linger_ms,
+        "partitioner": "murmur2_random",
+        "queue.buffering.max.messages": 1 << 18,
+    }
     producer = Producer(options, logger=log)
     begun = time.monotonic()
     for n, message in enumerate(messages):
