@@ -1,7 +1,7 @@
 """Answers over HTTP: kept ones where there are, and headers that say so."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
@@ -13,6 +13,7 @@ from openride_analytics.schema import results
 from openride_analytics.schema.queries import RangeQuery
 from openride_analytics.stats.keeping import Keeper, Keeping
 from openride_analytics.stats.questions import Earlier, Question, understand
+from openride_analytics.stats.together import together
 from openride_analytics.store.answers import Answer
 
 T = TypeVar("T", bound=results.Answer)
@@ -42,33 +43,41 @@ class Kept:
         request: Asking,
         name: str,
         query: RangeQuery,
-        compute: Callable[[Question], Awaitable[T]],
+        compute: Callable[[Question], Coroutine[Any, Any, T]],
         *,
         earlier: Earlier = _NOTHING,
     ) -> Response[T]:
         """The response to a question over a range. `name`: of the resource; `earlier`: what `compute` reads from before
         the range. Raises Invalid, Retryable, TooMuch, and what `compute` raises."""
         question = understand(query, api=self._given.settings.api, now=self.now)
-        keeping = await self._keeper.keeping(name, question, _options(query), earlier)
+        keeping = self._keeper.keeping(name, question, _options(query), earlier)
         return await self.kept(request, keeping, lambda: compute(question))
 
     async def changing(
-        self, request: Asking, name: str, known: Mapping[str, object], compute: Callable[[], Awaitable[T]]
+        self,
+        request: Asking,
+        name: str,
+        known: Mapping[str, object],
+        compute: Callable[[], Coroutine[Any, Any, T]],
     ) -> Response[T]:
         """The response to a question that `known` describes wholly, and whose answer goes on changing."""
         return await self.kept(request, self._keeper.changing(name, known), compute)
 
     async def kept(
-        self, request: Asking, keeping: Keeping, compute: Callable[[], Awaitable[T]]
+        self, request: Asking, keeping: Keeping, compute: Callable[[], Coroutine[Any, Any, T]]
     ) -> Response[T]:
         """The response as it is kept, or computed; 304 to who has it already."""
 
         async def make() -> Answer:
-            found = await compute()
-            return Answer(msgspec.json.encode(found), _tag(found), self._given.clock.time())
+            found, stored = await together(compute(), keeping.stored())
+            body, made_at = msgspec.json.encode(found), self._given.clock.time()
+            return Answer(body, _tag(found), made_at, stored.seconds, stored.events)
 
-        answer, hit = await self._given.answers.get(keeping.name, keeping.seconds, make)
-        left = max(0, int(answer.made_at + keeping.seconds - self._given.clock.time()))
+        async def holds(answer: Answer) -> bool:
+            return answer.stored == (await keeping.stored()).events
+
+        answer, hit = await self._given.answers.get(keeping.name, make, holds)
+        left = max(0, int(answer.made_at + answer.seconds - self._given.clock.time()))
         tag = f'W/"{answer.tag}"'
         headers = {
             "X-Cache": "HIT" if hit else "MISS",

@@ -1,25 +1,27 @@
-"""Which answers may be kept, under which name, and for how long.
+"""Under which name answers are kept, for how long, and when one that is kept no longer holds.
 
 A range that is not over yet is answered anew after CACHE_TTL_METRICS. What is over changes only by what comes late,
-so its answer lives for CACHE_TTL_REPORTS, under a name that has in it how many events are stored of what the answer
-reads, up to the end of the range: one that comes late makes it another name. What happened after that end (a booking
-cancelled, a payment refunded) is not in that number: such an answer may be CACHE_TTL_REPORTS old.
+so its answer lives for CACHE_TTL_REPORTS, and with it is kept how many events were stored of what it reads, up to the
+end of the range: it holds as long as these are as many. That number is not part of the name, so that it can be looked
+up while an answer of which nothing is kept is computed. What happened after that end (a booking cancelled, a payment
+refunded) is not in it: such an answer may be CACHE_TTL_REPORTS old.
 
-An INSERT fills one table after the other, so the number may be ahead of the tables that an answer is computed from: as
-long as it is not known to have stayed the same for a while, the answer lives for CACHE_TTL_METRICS at most.
+An INSERT fills one table after the other, so (and because it is looked up meanwhile) the number may be ahead of what an
+answer was computed from: as long as it is not known to have stayed the same for a while, the answer lives for
+CACHE_TTL_METRICS at most.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from openride_analytics.clock import Clock
 from openride_analytics.settings import Redis
-from openride_analytics.stats.periods import today
+from openride_analytics.stats.periods import Period, today
 from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
@@ -34,11 +36,20 @@ _RELEASE: Final = version("openride-analytics")
 
 
 @dataclass(frozen=True)
+class Stored:
+    """How many events are stored of what an answer reads, None if that does not matter; and for how many seconds the
+    answer may be kept."""
+
+    events: int | None
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Keeping:
-    """The name of an answer, which says all that decides it, and how many seconds it may be kept."""
+    """The name of an answer, which says all that decides it but what is `stored`. To look that up raises Retryable."""
 
     name: str
-    seconds: int
+    stored: Callable[[], Coroutine[Any, Any, Stored]]
 
 
 @dataclass(frozen=True)
@@ -59,13 +70,12 @@ class Keeper:
         self._clock = clock
         self._versions: dict[tuple[datetime, datetime, tuple[str, ...]], _Version] = {}
 
-    async def keeping(
+    def keeping(
         self, name: str, question: Question, options: Mapping[str, object], earlier: Earlier
     ) -> Keeping:
         """`name`: of the resource; `options`: what was asked beside the range, defaults filled in; `earlier`: what the
-        answer reads from before it. Raises Retryable."""
-        period, settings = question.period, self._settings
-        version = await self._version(question, earlier) if period.until <= question.asked_at else None
+        answer reads from before it."""
+        period = question.period
         known = {
             "since": period.since,
             "until": period.until,
@@ -73,20 +83,27 @@ class Keeper:
             "today": today(question.asked_at, period.zone),
             "currency": question.currency,
             "options": options,
-            "stored": version.events if version is not None else None,
         }
-        if version is None:
-            return Keeping(_name(name, known), settings.cache_ttl_metrics)
-        settled = version.looked - version.first >= SETTLE_SECONDS
-        seconds = settings.cache_ttl_reports
-        return Keeping(_name(name, known), seconds if settled else min(seconds, settings.cache_ttl_metrics))
+        if period.until > question.asked_at:
+            return self.changing(name, known)
+        return Keeping(_name(name, known), lambda: self._stored(period, earlier))
 
     def changing(self, name: str, known: Mapping[str, object]) -> Keeping:
         """Of an answer that `known` decides, and that goes on changing."""
-        return Keeping(_name(name, known), self._settings.cache_ttl_metrics)
 
-    async def _version(self, question: Question, earlier: Earlier) -> _Version:
-        period = question.period
+        async def stored() -> Stored:
+            return Stored(None, self._settings.cache_ttl_metrics)
+
+        return Keeping(_name(name, known), stored)
+
+    async def _stored(self, period: Period, earlier: Earlier) -> Stored:
+        version = await self._version(period, earlier)
+        seconds = self._settings.cache_ttl_reports
+        if version.looked - version.first < SETTLE_SECONDS:
+            seconds = min(seconds, self._settings.cache_ttl_metrics)
+        return Stored(version.events, seconds)
+
+    async def _version(self, period: Period, earlier: Earlier) -> _Version:
         since = earlier.since(period)
         of = since, period.until, earlier.ever
         now, known = self._clock.monotonic(), self._versions.get(of)

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 import msgspec
@@ -31,10 +31,11 @@ AT_ONCE: Final = 64
 
 _DIGEST_BYTES: Final = 16
 
-# One round trip: the answer if it is there, else 1 if it is for us to compute, 0 if somebody else does.
+# One round trip: the answer if there is one other than that known to be outdated, else 1 if it is for us to compute, 0
+# if somebody else does.
 _LOOK_OR_CLAIM: Final = """
 local found = redis.call('GET', KEYS[1])
-if found then return found end
+if found and (ARGV[3] == '' or string.sub(found, 1, #ARGV[3]) ~= ARGV[3]) then return found end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return 0
 """
@@ -49,11 +50,22 @@ _GIVE_UP: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.ca
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """A body as it goes to callers, a `tag` that is the same for the same numbers, and when it was made (epoch s)."""
+    """A body as it goes to callers, a `tag` that is the same for the same numbers, when it was made (epoch s), for how
+    many seconds it may be kept, and of how many stored events it is, if that decides whether it still holds."""
 
     body: bytes
     tag: str
     made_at: float
+    seconds: int
+    stored: int | None = None
+
+
+Make: TypeAlias = Callable[[], Awaitable[Answer]]
+Holds: TypeAlias = Callable[[Answer], Awaitable[bool]]
+
+
+async def _always(_: Answer) -> bool:
+    return True
 
 
 @dataclass
@@ -72,26 +84,22 @@ class Answers:
         self.metrics = metrics
         self._flights: dict[str, _Flight] = {}
 
-    async def get(
-        self, question: str, seconds: int, make: Callable[[], Awaitable[Answer]]
-    ) -> tuple[Answer, bool]:
-        """The answer to a question, kept for so many seconds; and whether it was there already.
+    async def get(self, question: str, make: Make, holds: Holds = _always) -> tuple[Answer, bool]:
+        """The answer to a question, and whether it was there already.
 
-        `question` names everything that decides the answer. Raises what `make` raises. When nobody waits for it any
-        more, `make` is cancelled.
+        `question` names everything that decides the answer, but for what `holds` looks at. Raises what these two raise.
+        When nobody waits for it any more, they are cancelled.
         """
         with span(CACHE) as found:
-            answer, hit = await self._get(key_of(question), seconds, make)
+            answer, hit = await self._get(key_of(question), make, holds)
             found.set_attribute(CACHE_HIT, hit)
         self.metrics.cache_requests_total.labels("hit" if hit else "miss").inc()
         return answer, hit
 
-    async def _get(
-        self, key: str, seconds: int, make: Callable[[], Awaitable[Answer]]
-    ) -> tuple[Answer, bool]:
+    async def _get(self, key: str, make: Make, holds: Holds) -> tuple[Answer, bool]:
         flight = self._flights.get(key)
         if flight is None or flight.task.done():
-            flight = self._flights[key] = _Flight(asyncio.create_task(self._fly(key, seconds, make)))
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._fly(key, make, holds)))
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
@@ -102,16 +110,15 @@ class Answers:
                     del self._flights[key]
                 flight.task.cancel()
 
-    async def _fly(
-        self, key: str, seconds: int, make: Callable[[], Awaitable[Answer]]
-    ) -> tuple[Answer, bool]:
-        token = uuid4().hex
-        found = await self._look_or_claim(key, token)
-        while found is False:
-            await asyncio.sleep(LOOK_SECONDS)
-            found = await self._look_or_claim(key, token)
-        if isinstance(found, Answer):
-            return found, True
+    async def _fly(self, key: str, make: Make, holds: Holds) -> tuple[Answer, bool]:
+        token, outdated = uuid4().hex, b""
+        while (found := await self._look_or_claim(key, token, outdated)) is not True:
+            if found is False:
+                await asyncio.sleep(LOOK_SECONDS)
+            elif await holds(found):
+                return found, True
+            else:
+                outdated = _packed(found)[:_DIGEST_BYTES]
         renewing = asyncio.create_task(self._renew(key, token))
         try:
             made = await make()
@@ -120,7 +127,7 @@ class Answers:
             raise
         finally:
             renewing.cancel()
-        await self._call("EVAL", _KEEP, 2, key, _claim(key), token, _packed(made), seconds)
+        await self._call("EVAL", _KEEP, 2, key, _claim(key), token, _packed(made), made.seconds)
         return made, False
 
     async def _renew(self, key: str, token: str) -> None:
@@ -129,10 +136,11 @@ class Answers:
             await asyncio.sleep(CLAIM_MS / 1000 / _RENEWALS)
             await self._call("EVAL", _RENEW, 1, _claim(key), token, CLAIM_MS)
 
-    async def _look_or_claim(self, key: str, token: str) -> Answer | bool:
-        """The answer; or True if it is for us to compute, also where Redis cannot tell; False if somebody else does."""
+    async def _look_or_claim(self, key: str, token: str, outdated: bytes) -> Answer | bool:
+        """The answer, unless it begins as `outdated`; or True if it is for us to compute, also where Redis cannot tell;
+        False if somebody else does."""
         try:
-            found = await self._call("EVAL", _LOOK_OR_CLAIM, 2, key, _claim(key), token, CLAIM_MS)
+            found = await self._call("EVAL", _LOOK_OR_CLAIM, 2, key, _claim(key), token, CLAIM_MS, outdated)
         except asyncio.CancelledError:  # it may be ours already: whoever asks next need not wait for its end
             await self._call("EVAL", _GIVE_UP, 1, _claim(key), token)
             raise

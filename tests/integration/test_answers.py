@@ -29,9 +29,10 @@ ESCAPED = str.maketrans({char: f"\\{char}" for char in "{}*?[]"})  # in Redis' p
 class Maker:
     """Computes an answer, slowly, and counts how often."""
 
-    def __init__(self, seconds: float = 0.1, error: Exception | None = None) -> None:
+    def __init__(self, seconds: float = 0.1, error: Exception | None = None, *, kept: int = 60) -> None:
         self.begun = self.cancelled = 0
         self._seconds = seconds
+        self._kept = kept
         self._error = error
 
     async def __call__(self) -> Answer:
@@ -43,7 +44,7 @@ class Maker:
             raise
         if self._error is not None:
             raise self._error
-        return Answer(f"{self.begun}".encode(), "tag", 1.5)
+        return Answer(f"{self.begun}".encode(), "tag", 1.5, self._kept)
 
 
 @asynccontextmanager
@@ -72,7 +73,7 @@ def saying(body: str) -> Callable[[], Awaitable[Answer]]:
     """Computes an answer that says what the question was."""
 
     async def make() -> Answer:
-        return Answer(body.encode(), "tag", 1.5)
+        return Answer(body.encode(), "tag", 1.5, 60)
 
     return make
 
@@ -91,8 +92,8 @@ def question() -> str:
 async def test_what_was_made_is_there_for_the_next_one(redis_url: str, question: str) -> None:
     make = Maker()
     async with answers(redis_url) as one:
-        asked = [await one.get(question, 60, make) for _ in range(2)]
-    answer = Answer(b"1", "tag", 1.5)
+        asked = [await one.get(question, make) for _ in range(2)]
+    answer = Answer(b"1", "tag", 1.5, 60)
     assert asked == [(answer, False), (answer, True)]
 
 
@@ -102,7 +103,7 @@ async def test_two_hundred_equal_questions_at_two_replicas_are_one_computation(
     make = Maker()
     async with answers(redis_url) as one, answers(redis_url) as other:
         asking: list[Callable[[], Awaitable[tuple[Answer, bool]]]] = [
-            lambda replica=replica: replica.get(question, 60, make)  # type: ignore[misc]
+            lambda replica=replica: replica.get(question, make)  # type: ignore[misc]
             for replica in (one, other) * 100
         ]
         found = await asyncio.gather(*(ask() for ask in asking))
@@ -115,7 +116,7 @@ async def test_what_takes_longer_than_a_claim_is_one_computation_too(
     monkeypatch.setattr(module, "CLAIM_MS", 200)
     make = Maker(seconds=1)
     async with answers(redis_url) as one, answers(redis_url) as other:
-        await asyncio.gather(*(replica.get(question, 60, make) for replica in (one, other)))
+        await asyncio.gather(*(replica.get(question, make) for replica in (one, other)))
     assert make.begun == 1
 
 
@@ -126,7 +127,7 @@ async def test_a_thousand_who_leave_at_any_moment_leave_no_answer_to_another_que
         proxy.delay = 0.001
 
         async def leave(question: str) -> None:
-            asking = asyncio.create_task(one.get(question, 60, saying(question)))
+            asking = asyncio.create_task(one.get(question, saying(question)))
             await asyncio.sleep(rng.random() * 0.02)
             asking.cancel()
             await asyncio.wait([asking])
@@ -136,7 +137,7 @@ async def test_a_thousand_who_leave_at_any_moment_leave_no_answer_to_another_que
             questions = [f"left {uuid4()}" for _ in range(20)]
             await asyncio.gather(*map(leave, questions))
             asked = [*rng.sample(questions, 4), f"new {first}"]
-            found = await asyncio.gather(*(one.get(each, 60, saying(each)) for each in asked))
+            found = await asyncio.gather(*(one.get(each, saying(each)) for each in asked))
             wrong += [
                 each for each, (answer, _) in zip(asked, found, strict=True) if answer.body != each.encode()
             ]
@@ -146,32 +147,47 @@ async def test_a_thousand_who_leave_at_any_moment_leave_no_answer_to_another_que
 async def test_different_questions_have_different_answers(redis_url: str, question: str) -> None:
     make = Maker()
     async with answers(redis_url) as one:
-        found = [await one.get(question + suffix, 60, make) for suffix in ("", "?")]
+        found = [await one.get(question + suffix, make) for suffix in ("", "?")]
     assert [answer.body for answer, _ in found] == [b"1", b"2"]
 
 
 async def test_an_answer_is_forgotten_after_its_time(redis_url: str, question: str) -> None:
-    make = Maker(seconds=0)
+    make = Maker(seconds=0, kept=1)
     async with answers(redis_url) as one:
-        await one.get(question, 1, make)
+        await one.get(question, make)
         await asyncio.sleep(1.2)
-        _, hit = await one.get(question, 1, make)
+        _, hit = await one.get(question, make)
     assert (hit, make.begun) == (False, 2)
+
+
+async def test_an_answer_that_no_longer_holds_is_replaced_and_by_one_computation(
+    redis_url: str, question: str
+) -> None:
+    make = Maker()
+
+    async def holds(answer: Answer) -> bool:
+        return answer.body == b"2"
+
+    async with answers(redis_url) as one, answers(redis_url) as other:
+        await one.get(question, make)
+        found = await asyncio.gather(*(replica.get(question, make, holds) for replica in (one, other) * 10))
+        found.append(await one.get(question, make, holds))
+    assert (make.begun, {answer.body for answer, _ in found}, found[-1][1]) == (2, {b"2"}, True)
 
 
 async def test_an_error_is_raised_and_not_kept(redis_url: str, question: str) -> None:
     async with answers(redis_url) as one:
         with pytest.raises(ArithmeticError):
-            await one.get(question, 60, Maker(error=ArithmeticError()))
+            await one.get(question, Maker(error=ArithmeticError()))
         left = await keys(redis_url, question)
-        _, hit = await one.get(question, 60, Maker(seconds=0))
+        _, hit = await one.get(question, Maker(seconds=0))
     assert (hit, left) == (False, set())  # its claim neither
 
 
 async def test_what_nobody_waits_for_any_more_is_cancelled(redis_url: str, question: str) -> None:
     make = Maker(seconds=30)
     async with answers(redis_url) as one:
-        asking = [asyncio.create_task(one.get(question, 60, make)) for _ in range(2)]
+        asking = [asyncio.create_task(one.get(question, make)) for _ in range(2)]
         await asyncio.sleep(0.1)
         asking[0].cancel()
         await asyncio.sleep(0.1)
@@ -184,7 +200,7 @@ async def test_what_nobody_waits_for_any_more_is_cancelled(redis_url: str, quest
 async def test_one_who_leaves_does_not_take_the_others_answer_away(redis_url: str, question: str) -> None:
     make = Maker(seconds=0.3)
     async with answers(redis_url) as one:
-        asking = [asyncio.create_task(one.get(question, 60, make)) for _ in range(2)]
+        asking = [asyncio.create_task(one.get(question, make)) for _ in range(2)]
         await asyncio.sleep(0.1)
         asking[0].cancel()
         answer, _ = await asking[1]
@@ -194,13 +210,13 @@ async def test_one_who_leaves_does_not_take_the_others_answer_away(redis_url: st
 async def test_when_the_one_who_computes_dies_another_one_does(redis_url: str, question: str) -> None:
     make = Maker(seconds=0)
     async with answers(redis_url) as one:
-        await one.get(question, 60, make)
+        await one.get(question, make)
         (kept,) = await keys(redis_url, question)
         client = Redis.from_url(redis_url)
         await client.delete(kept)
         await client.set(f"{kept}:claim", "of a dead process", px=500)
         await client.aclose()
-        _, hit = await one.get(question, 60, make)
+        _, hit = await one.get(question, make)
     assert (hit, make.begun) == (False, 2)
 
 
@@ -208,12 +224,12 @@ async def test_when_the_one_who_computes_dies_another_one_does(redis_url: str, q
 async def test_junk_is_a_miss_and_is_replaced(redis_url: str, question: str, junk: bytes) -> None:
     make = Maker(seconds=0)
     async with answers(redis_url) as one:
-        await one.get(question, 60, make)
+        await one.get(question, make)
         (key,) = await keys(redis_url, question)
         client = Redis.from_url(redis_url)
         await client.set(key, junk)
         await client.aclose()
-        hits = [(await one.get(question, 60, make))[1] for _ in range(2)]
+        hits = [(await one.get(question, make))[1] for _ in range(2)]
     assert hits == [False, True]
 
 
@@ -225,6 +241,6 @@ async def test_without_redis_every_question_is_computed_and_hardly_later(
     async with behind_proxy(redis_url) as (proxy, one):
         proxy.arm(fault, after=0)
         for _ in range(20):
-            await one.get(question, 60, make)
+            await one.get(question, make)
     failures = one.metrics.cache_failures_total._value.get()
     assert (make.begun, failures) == (20, 1)

@@ -38,10 +38,10 @@ async def test_replicas_compute_an_answer_once(clients: list[Client]) -> None:
         nonlocal made
         made += 1
         await asyncio.sleep(0.05)
-        return Answer(b"{}", "tag", 1.5)
+        return Answer(b"{}", "tag", 1.5, 60)
 
     replicas = [Answers(client, Breaker("redis", SystemClock()), metrics=Metrics()) for client in clients]
-    await asyncio.gather(*(replica.get("once", 60, make) for replica in replicas for _ in range(10)))
+    await asyncio.gather(*(replica.get("once", make) for replica in replicas for _ in range(10)))
     assert made == 1
 
 
