@@ -6,29 +6,20 @@
 --   earned          their earnings together
 --   percentiles     10, 25, 50, 75, 90, 99 % of what each earned: the element at index floor(q * n), as quantilesExact
 --                   takes it; zeros if there are no drivers
---   drivers         Array(Tuple(driver_id, trips, earnings, distance_km, active_days, on_time, created, cancelled)), at
---                   most {limit}; the last two: bookings created in the range, and how many of these the driver ever
---                   cancelled
--- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text); a
--- booking is of the driver whom its first creation in the range names, and cancelled by the driver if a cancellation by
--- DRIVER names the same one. The first is looked for only of the unclear, those that have the event more than once: to
--- do so for all would cost many times as much; trips and bookings are one list, which is had sooner than two. Distances
--- are added up in the order of the trips, and compared as they are shown: a sum of floats depends on the order. To be
--- sorted, a trip is one number: when it ended, in milliseconds, and the bits of its distance, which is never negative.
--- Trips in order are of as many days as the day changes.
+--   drivers         Array(Tuple(driver_id, trips, earnings, distance_km, active_days, on_time)), at most {limit}
+-- A trip counts once, as its first completion in the range has it: the least (event_timestamp, event id as text). The
+-- first is looked for only of the unclear, those that have the event more than once: to do so for all would cost many
+-- times as much. Distances are added up in the order of the trips, and compared as they are shown: a sum of floats
+-- depends on the order. To be sorted, a trip is one number: when it ended, in milliseconds, and the bits of its
+-- distance, which is never negative. Trips in order are of as many days as the day changes.
 WITH
 (
-    SELECT groupArrayArray(arrayFilter((id, last) -> id = last, sorted, arrayShiftRight(sorted, 1)))
+    SELECT arrayFilter((id, last) -> id = last, sorted, arrayShiftRight(sorted, 1))
     FROM
     (
         SELECT arraySort(groupArray(id_hash)) AS sorted
         FROM daily_trip_metrics
         WHERE event_type = 'trip.completed'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT arraySort(groupArray(id_hash)) AS sorted
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.created'
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
     )
 ) AS unclear
@@ -43,7 +34,7 @@ SELECT
                 if({sort:String} = 'trips', -toInt64(driver.2), 0),
                 if({sort:String} = 'distance', -round(driver.4, 2), 0),
                 UUIDToNum(driver.1)),
-            groupArray((driver_id, trips, earnings, distance_km, active_days, on_time, created, cancelled))),
+            groupArray((driver_id, trips, earnings, distance_km, active_days, on_time))),
         1, {limit:UInt32}) AS drivers
 FROM
 (
@@ -86,30 +77,5 @@ FROM
         )
     )
     GROUP BY driver_id
-) AS driven
-LEFT JOIN
-(
-    SELECT driver_id, count() AS created, countIf((booking_id, driver_id) IN
-    (
-        SELECT booking_id, driver_id
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.cancelled' AND cancelled_by = 'DRIVER'
-    )) AS cancelled
-    FROM
-    (
-        SELECT booking_id, driver_id
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.created'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND id_hash NOT IN (SELECT arrayJoin(unclear))
-        UNION ALL
-        SELECT booking_id, argMin(driver_id, (event_timestamp, UUIDToNum(event_id)))
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.created'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-            AND id_hash IN (SELECT arrayJoin(unclear))
-        GROUP BY booking_id
-    )
-    GROUP BY driver_id
-) AS booked USING (driver_id)
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0
+)
+SETTINGS use_index_for_in_with_subqueries = 0
