@@ -1,12 +1,15 @@
 """What dashboards ask, as paths of the API; and the same as the SQL that the service makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from openride_analytics.store.binding import bind
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.raw import RawBlock
 from openride_analytics.store.wire import Settings
 from tests.support.api import resources, serving
 
@@ -92,6 +95,14 @@ class Recording(ClickHouse):
         if name != "metrics/version":  # that is of keeping an answer, not of computing it
             Recording.asked.append(sql)
         return await super()._query(sql, timeout=timeout, name=name, limits=limits)
+
+    async def stream(
+        self, sql: str, params: Mapping[str, object] | None = None, **options: Any
+    ) -> AsyncGenerator[RawBlock, None]:
+        Recording.asked.append(bind(sql, params or {}))
+        async with aclosing(super().stream(sql, params, **options)) as blocks:
+            async for block in blocks:
+                yield block
 
 
 async def statements(environ: dict[str, str], urls: list[str]) -> list[list[str]]:
