@@ -1,26 +1,17 @@
 """Drivers: who drove how much in a range, and what they earned."""
 
-from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC
-from typing import Any, Final
-from uuid import UUID
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from openride_analytics.schema.queries import DriverSort, Granularity
 from openride_analytics.schema.results import DriverMetrics, DriverRow, EarningsDistribution
+from openride_analytics.stats.columns import COUNT, ID, Column, columns, ids_of, looked_up
 from openride_analytics.stats.numbers import mean_money, money, rate
 from openride_analytics.stats.periods import Period, buckets
 from openride_analytics.stats.questions import Question
 from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.store.raw import RawBlock
 from openride_analytics.store.sql import statement
-
-_BLOCK_ROWS: Final = 65_536
-_HALF: Final = (1 << 64) - 1
 
 _PERCENTILES = ("p10", "p25", "p50", "p75", "p90", "p99")  # as in metrics/drivers.sql
 
@@ -32,12 +23,15 @@ async def drivers(
     found, booked = await together(
         _found(clickhouse, question.period, sort, limit), _booked(clickhouse, question.period)
     )
-    bookings = booked.of([row[0] for row in found["drivers"]])
+    shown = ids_of([row[0] for row in found["drivers"]])
+    created, cancelled = (
+        looked_up(shown, booked["driver"], booked[name]).tolist() for name in ("created", "cancelled")
+    )
     return DriverMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
         generated_at=question.asked_at.astimezone(UTC),
-        drivers=[_row(row, *bookings.get(row[0], (0, 0))) for row in found["drivers"]],
+        drivers=[_row(*each) for each in zip(found["drivers"], created, cancelled, strict=True)],
         earnings_distribution=_distribution(found),
         total_drivers=found["total_drivers"],
     )
@@ -53,44 +47,11 @@ async def _found(clickhouse: ClickHouse, period: Period, sort: DriverSort, limit
     return block.one()
 
 
-@dataclass(frozen=True)
-class _Bookings:
-    """Of n drivers: both halves of their ids (n x 2), how many bookings, and how many of these they cancelled."""
-
-    drivers: NDArray[np.uint64]
-    created: NDArray[np.uint64]
-    cancelled: NDArray[np.uint64]
-
-    def of(self, drivers: list[UUID]) -> dict[UUID, tuple[int, int]]:
-        """Created and cancelled ones of some drivers, as far as these have any."""
-        some = np.isin(
-            self.drivers[:, 1], np.array([driver.int & _HALF for driver in drivers], dtype=np.uint64)
-        )
-        found = (column[some].tolist() for column in (self.drivers, self.created, self.cancelled))
-        return {
-            UUID(int=high << 64 | low): (created, cancelled)
-            for (high, low), created, cancelled in zip(*found, strict=True)
-        }
-
-
-async def _booked(clickhouse: ClickHouse, period: Period) -> _Bookings:
-    """Of all drivers, of whom there may be many: as columns, without an object for each."""
-    blocks: list[RawBlock] = []
-    stream = clickhouse.stream(
-        statement("metrics/driver_bookings"),
-        {"since": period.since, "until": period.until},
-        timeout=10.0,
-        block_rows=_BLOCK_ROWS,
-        name="metrics/driver_bookings",
+async def _booked(clickhouse: ClickHouse, period: Period) -> dict[str, Column]:
+    types = {"driver": ID, "created": COUNT, "cancelled": COUNT}
+    return await columns(
+        clickhouse, "metrics/driver_bookings", types, {"since": period.since, "until": period.until}
     )
-    async with aclosing(stream):
-        async for block in stream:
-            blocks.append(block)
-
-    def column(name: str) -> NDArray[np.uint64]:
-        return np.frombuffer(b"".join(block.columns[name].values for block in blocks), dtype="<u8")
-
-    return _Bookings(column("driver").reshape(-1, 2), column("created"), column("cancelled"))
 
 
 def _row(found: tuple[Any, ...], created: int, cancelled: int) -> DriverRow:

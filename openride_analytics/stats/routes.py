@@ -1,44 +1,82 @@
 """Routes: which are booked most in a range, what they bring and how full they are."""
 
+from dataclasses import dataclass
 from datetime import UTC
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
+
+import numpy as np
 
 from openride_analytics.schema.events import types_of
 from openride_analytics.schema.queries import RouteSort
 from openride_analytics.schema.results import RouteMetrics, RouteRow
+from openride_analytics.stats.columns import COUNT, ID, MONEY, columns, looked_up, uuid_of
 from openride_analytics.stats.numbers import mean, money
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Earlier, Question
+from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
 UNKNOWN: Final = "Unknown"
 EARLIER: Final = Earlier(ever=types_of("route", "booking"))  # of departures in the range, and who booked them
 
-_PARTS: Final = 840  # metrics/routes.sql counts in these parts of a full departure
+_PARTS: Final = 840  # metrics/departures.sql counts in these parts of a full departure
 _NOBODY: Final = UUID(int=0)  # if a replica that was asked later does not have yet what another had
+
+
+@dataclass(frozen=True)
+class _Route:
+    """Bookings confirmed in a range and what they brought; departures, and the _PARTS of them that were filled."""
+
+    route_id: UUID
+    bookings: int
+    revenue: Decimal
+    departures: int
+    filled: int
 
 
 async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort, limit: int) -> RouteMetrics:
     """Routes with a booking confirmed in the question's range. Raises Retryable."""
     counted = await _counted(clickhouse, question.period, sort, limit)
-    ids = [row["route_id"] for row in counted]
+    ids = [row.route_id for row in counted]
     names = await _names(clickhouse, ids)
     drivers = await _drivers(clickhouse, question.period, [route for route in ids if route not in names])
     return RouteMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
         generated_at=question.asked_at.astimezone(UTC),
-        routes=[_row(row, names.get(row["route_id"]), drivers) for row in counted],
+        routes=[_row(row, names.get(row.route_id), drivers) for row in counted],
     )
 
 
-async def _counted(
-    clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int
-) -> list[dict[str, Any]]:
-    params = {"since": period.since, "until": period.until, "sort": sort, "limit": limit}
-    return (await clickhouse.select(statement("metrics/routes"), params, name="metrics/routes")).dicts()
+async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[_Route]:
+    """The first of all, equal ones by their ids."""
+    asked = {"since": period.since, "until": period.until}
+    booked, departed = await together(
+        columns(clickhouse, "metrics/routes", {"route": ID, "bookings": COUNT, "revenue": MONEY}, asked),
+        columns(clickhouse, "metrics/departures", {"route": ID, "departures": COUNT, "filled": COUNT}, asked),
+    )
+    departures, filled = (
+        looked_up(booked["route"], departed["route"], departed[name]) for name in ("departures", "filled")
+    )
+    # ~ turns the order of whole numbers round; lexsort's last key is the first to decide.
+    revenue = booked["revenue"]
+    keys = {
+        RouteSort.BOOKINGS: (~booked["bookings"],),
+        RouteSort.REVENUE: (~revenue["low"], ~revenue["high"]),
+        RouteSort.OCCUPANCY: (-(filled / np.maximum(departures, 1)), departures == 0),
+    }
+    first = np.lexsort((booked["route"], *keys[sort]))[:limit]
+    found = (
+        column[first].tolist()
+        for column in (booked["route"], booked["bookings"], revenue, departures, filled)
+    )
+    return [
+        _Route(uuid_of(id_), bookings, Decimal((high << 64) + low).scaleb(-2), left, parts)
+        for id_, bookings, (low, high), left, parts in zip(*found, strict=True)
+    ]
 
 
 async def _names(clickhouse: ClickHouse, routes: list[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -59,16 +97,16 @@ async def _drivers(clickhouse: ClickHouse, period: Period, routes: list[UUID]) -
     return {row["route_id"]: row["driver_id"] for row in block.dicts()}
 
 
-def _row(row: dict[str, Any], names: dict[str, Any] | None, drivers: dict[UUID, UUID]) -> RouteRow:
+def _row(row: _Route, names: dict[str, Any] | None, drivers: dict[UUID, UUID]) -> RouteRow:
     known = names or {}
     return RouteRow(
-        route_id=row["route_id"],
+        route_id=row.route_id,
         route_name=known.get("route_name"),
         origin_city=known.get("origin_city") or UNKNOWN,
         destination_city=known.get("destination_city") or UNKNOWN,
-        driver_id=known.get("driver_id") or drivers.get(row["route_id"], _NOBODY),
-        total_bookings=row["bookings"],
-        total_revenue=money(row["revenue"]),
-        avg_occupancy=mean(100 * row["filled"] / _PARTS, row["departures"]),
+        driver_id=known.get("driver_id") or drivers.get(row.route_id, _NOBODY),
+        total_bookings=row.bookings,
+        total_revenue=money(row.revenue),
+        avg_occupancy=mean(100 * row.filled / _PARTS, row.departures),
         seats_total=known.get("seats_total") or None,
     )

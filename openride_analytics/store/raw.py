@@ -9,7 +9,7 @@ few reads, however many rows it has.
 | UUID                                | 16: two little-endian halves, the high one first    |
 | (U)Int8..64, Float64, Bool          | little-endian                                       |
 | Date                                | UInt16 days since 1970                              |
-| DateTime64(P, 'z'), Decimal(<=18, S) | Int64 ticks; Int32 or Int64, times 10^S             |
+| DateTime64(P, 'z'), Decimal(<=38, S) | Int64 ticks; Int32, Int64 or Int128, times 10^S     |
 | String                              | varint length, then UTF-8                           |
 | Nullable(one of these, not String)  | all nulls first, one byte each (1: null)            |
 | LowCardinality(String)              | indices into `keys`                                 |
@@ -36,6 +36,7 @@ _FIXED: Final = (
     (r"DateTime64\(\d(?:, '[^']+')?\)", 8),
     (r"Decimal\(\d, \d+\)", 4),
     (r"Decimal\(1[0-8], \d+\)", 8),
+    (r"Decimal\((?:19|2\d|3[0-8]), \d+\)", 16),
 )
 _HAS_KEYS: Final = 1 << 9
 _GLOBAL_DICTIONARY: Final = 1 << 8
