@@ -5,7 +5,7 @@
 -- price); avg_occupancy_of, _over (sum of percents held, and departures of the day whose seats are known); route_name,
 -- driver_id (as of its latest event; of a route nobody created: the driver the confirmations name); origin_city,
 -- destination_city (as of its latest creation); seats_total (by its latest change; NULL if there is none).
--- What a departure is, and who holds seats on it, is as in metrics/routes.sql.
+-- What a departure is, and who holds seats on it, is as in metrics/departures.sql.
 SELECT
     toDate({dates:Array(String)}[indexOf({days:Array(UInt32)}, confirmed.bucket)]) AS date,
     confirmed.route_id AS route_id,
