@@ -1,5 +1,7 @@
 """Routes: which are booked most in a range, what they bring and how full they are."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
@@ -11,7 +13,7 @@ import numpy as np
 from openride_analytics.schema.events import types_of
 from openride_analytics.schema.queries import RouteSort
 from openride_analytics.schema.results import RouteMetrics, RouteRow
-from openride_analytics.stats.columns import COUNT, ID, MONEY, columns, looked_up, uuid_of
+from openride_analytics.stats.columns import COUNT, ID, MONEY, Column, columns, looked_up, uuid_of
 from openride_analytics.stats.numbers import mean, money
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Earlier, Question
@@ -52,30 +54,35 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
 
 
 async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[_Route]:
-    """The first of all, equal ones by their ids."""
     asked = {"since": period.since, "until": period.until}
     booked, departed = await together(
         columns(clickhouse, "metrics/routes", {"route": ID, "bookings": COUNT, "revenue": MONEY}, asked),
         columns(clickhouse, "metrics/departures", {"route": ID, "departures": COUNT, "filled": COUNT}, asked),
     )
+    return await asyncio.to_thread(
+        _first, booked, departed, sort, limit
+    )  # a tenth of a second of 100,000 routes
+
+
+def _first(
+    booked: Mapping[str, Column], departed: Mapping[str, Column], sort: RouteSort, limit: int
+) -> list[_Route]:
+    """The first in that order, equal ones by their ids."""
+    routes, bookings, revenue = booked["route"], booked["bookings"], booked["revenue"]
     departures, filled = (
-        looked_up(booked["route"], departed["route"], departed[name]) for name in ("departures", "filled")
+        looked_up(routes, departed["route"], departed[name]) for name in ("departures", "filled")
     )
     # ~ turns the order of whole numbers round; lexsort's last key is the first to decide.
-    revenue = booked["revenue"]
     keys = {
-        RouteSort.BOOKINGS: (~booked["bookings"],),
+        RouteSort.BOOKINGS: (~bookings,),
         RouteSort.REVENUE: (~revenue["low"], ~revenue["high"]),
         RouteSort.OCCUPANCY: (-(filled / np.maximum(departures, 1)), departures == 0),
     }
-    first = np.lexsort((booked["route"], *keys[sort]))[:limit]
-    found = (
-        column[first].tolist()
-        for column in (booked["route"], booked["bookings"], revenue, departures, filled)
-    )
+    first = np.lexsort((routes, *keys[sort]))[:limit]
+    found = (column[first].tolist() for column in (routes, bookings, revenue, departures, filled))
     return [
-        _Route(uuid_of(id_), bookings, Decimal((high << 64) + low).scaleb(-2), left, parts)
-        for id_, bookings, (low, high), left, parts in zip(*found, strict=True)
+        _Route(uuid_of(id_), confirmed, Decimal((high << 64) + low).scaleb(-2), left, parts)
+        for id_, confirmed, (low, high), left, parts in zip(*found, strict=True)
     ]
 
 

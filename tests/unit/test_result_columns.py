@@ -24,7 +24,7 @@ def test_ids_are_ordered_as_their_texts(uuids: list[UUID]) -> None:
     assert [uuid_of(id_) for id_ in np.sort(ids_of(uuids)).tolist()] == sorted(uuids, key=str)
 
 
-@given(st.lists(IDS), st.dictionaries(IDS, st.integers(1, 2**64 - 1)))
+@given(st.lists(IDS, unique=True), st.dictionaries(IDS, st.integers(1, 2**64 - 1)))
 def test_each_id_has_its_value_and_an_unknown_one_none(asked: list[UUID], known: dict[UUID, int]) -> None:
     values = np.array([*known.values()], dtype=COUNT)
     found = looked_up(ids_of(asked), ids_of([*known]), values)
