@@ -84,7 +84,7 @@ class Desk:
             raise Crowded(own=own, most=limits.max_per_user if own else limits.max_waiting)
         if made.outcome == "other":
             raise Reused
-        return await self.status(UUID(made.id), subject)
+        return await self.status(UUID(made.id), subject) if made.job is None else _status(made.job)
 
     async def status(self, export_id: UUID, subject: str) -> ExportStatus | None:
         """None if the subject has no such export."""

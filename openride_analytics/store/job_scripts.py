@@ -40,7 +40,7 @@ if ARGV[7] ~= '' then
   redis.call('PEXPIRE', KEYS[5], ARGV[8])
   redis.call('HSET', KEYS[1], 'remembered', KEYS[5])
 end
-return {'created', ARGV[1]}
+return {'created', ARGV[1], redis.call('HGETALL', KEYS[1])}
 """
 )
 

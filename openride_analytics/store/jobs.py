@@ -60,10 +60,11 @@ class Claim:
 @dataclass(frozen=True)
 class Created:
     """`outcome`: created | known (the same request came before: `id` is its job) | other (that one was another) |
-    crowded (its owner has enough) | full (all together have)."""
+    crowded (its owner has enough) | full (all together have). `job`: as it was created, before anybody took it."""
 
     outcome: str
     id: str
+    job: Job | None = None
 
 
 class Jobs:
@@ -90,12 +91,12 @@ class Jobs:
         traceparent, for whoever works on it."""
         id_, owner = str(uuid4()), owner_of(subject)
         key, print_ = once or ("", "")
-        outcome, found = await self._run(
+        outcome, found, *fields = await self._run(
             scripts.CREATE,
             [_job(id_), _key("queue"), _owned(owner), _key("active"), _remembered(owner, key)],
             id_, owner, order, kind, most_of_one, most, print_, self._keep, trace,
         )  # fmt: skip
-        return Created(_text(outcome), _text(found))
+        return Created(_text(outcome), _text(found), *map(_decoded, fields))
 
     async def get(self, id_: str) -> Job | None:
         """The job, whosever it is."""
