@@ -9,7 +9,7 @@
 -- its first creation, at any time; the seats in all are those last stated at or before the departure. A part of `first`
 -- read as a column of its own would not be merged by FINAL: hence the last setting.
 SELECT
-    CAST(route_id AS UUID) AS route,
+    route_id AS route,
     toUInt64(arrayUniq(arrayFilter(
         (left, seats) -> seats > 0,
         leaves,

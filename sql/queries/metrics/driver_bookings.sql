@@ -4,17 +4,13 @@
 -- bookings), cancelled (how many of them the driver ever cancelled).
 -- It is asked beside metrics/drivers: two statements are planned at the same time. The first of several creations, by
 -- (event_timestamp, event id as text), is looked for only of the unclear, those that have more than one. The driver has
--- cancelled a booking if a cancellation by DRIVER names the same one.
+-- cancelled a booking if a cancellation by DRIVER names the same one. CAST: the column is a SimpleAggregateFunction.
 WITH
 (
-    SELECT arrayFilter((id, last) -> id = last, sorted, arrayShiftRight(sorted, 1))
-    FROM
-    (
-        SELECT arraySort(groupArray(id_hash)) AS sorted
-        FROM daily_booking_metrics
-        WHERE event_type = 'booking.created'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-    )
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
+    FROM daily_booking_metrics
+    WHERE event_type = 'booking.created'
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT CAST(driver_id AS UUID) AS driver, count() AS created, countIf((booking_id, driver_id) IN
 (

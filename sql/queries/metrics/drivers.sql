@@ -14,14 +14,10 @@
 -- distance, which is never negative. Trips in order are of as many days as the day changes.
 WITH
 (
-    SELECT arrayFilter((id, last) -> id = last, sorted, arrayShiftRight(sorted, 1))
-    FROM
-    (
-        SELECT arraySort(groupArray(id_hash)) AS sorted
-        FROM daily_trip_metrics
-        WHERE event_type = 'trip.completed'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-    )
+    SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
+    FROM daily_trip_metrics
+    WHERE event_type = 'trip.completed'
+        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     count() AS total_drivers,

@@ -5,7 +5,7 @@
 -- The first of several confirmations (the least (event_timestamp, event id as text)) is looked for only where there are
 -- several, of the `unclear`: to do so for all would cost many times as much. How full routes were is asked beside this
 -- (departures.sql): two statements are planned at the same time. What they are is asked only of those in the answer
--- (route_names.sql).
+-- (route_names.sql). CAST: the column is a SimpleAggregateFunction.
 WITH
 (
     SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
