@@ -80,6 +80,12 @@ async def test_many_workers_never_have_one_job_twice(jobs: Jobs) -> None:
     assert sorted(claim.job.id for claim in found if claim is not None) == sorted(ids)
 
 
+async def test_who_creates_one_is_told_it_as_it_was_then(jobs: Jobs) -> None:
+    made = await jobs.create(b"{}", kind="csv", subject="somebody", most_of_one=9, most=9, once=None)
+    assert made.job is not None
+    assert (made.job.id, made.job.order, made.job.status) == (made.id, b"{}", "pending")
+
+
 async def test_the_one_that_waited_longest_comes_first(jobs: Jobs) -> None:
     ids = [await create(jobs) for _ in range(3)]
     assert [(await claimed(jobs)).job.id for _ in ids] == ids
