@@ -11,7 +11,7 @@ answer was computed from: as long as it is not known to have stayed the same for
 CACHE_TTL_METRICS at most.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -24,9 +24,11 @@ from openride_analytics.settings import Redis
 from openride_analytics.stats.periods import Period, today
 from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.flights import Flights
 from openride_analytics.store.sql import statement
 
-# How long the number of events of a range is taken to be what it was.
+# How long the numbers of events of a range are taken to be what they were: for all questions about it, as they come
+# together where a dashboard is opened.
 LOOK_SECONDS: Final = 1.0
 # How long after a change of that number the last table of an INSERT may still lack what the first one has.
 SETTLE_SECONDS: Final = 60.0
@@ -53,12 +55,17 @@ class Keeping:
 
 
 @dataclass(frozen=True)
-class _Version:
-    """How many events there were, when that was looked up last, and when first it was so many."""
+class _Counts:
+    """How many events there were: all that an answer reads from, and of each type those before; when that was looked up
+    last, and when first it was the same."""
 
-    events: int
+    since: int
+    before: Mapping[str, int]
     looked: float
     first: float
+
+    def of(self, ever: Collection[str]) -> int:
+        return self.since + sum(self.before.get(event_type, 0) for event_type in ever)
 
 
 class Keeper:
@@ -68,7 +75,8 @@ class Keeper:
         self._clickhouse = clickhouse
         self._settings = settings
         self._clock = clock
-        self._versions: dict[tuple[datetime, datetime, tuple[str, ...]], _Version] = {}
+        self._counts: dict[tuple[datetime, datetime], _Counts] = {}
+        self._looking: Flights[_Counts] = Flights()
 
     def keeping(
         self, name: str, question: Question, options: Mapping[str, object], earlier: Earlier
@@ -97,30 +105,33 @@ class Keeper:
         return Keeping(_name(name, known), stored)
 
     async def _stored(self, period: Period, earlier: Earlier) -> Stored:
-        version = await self._version(period, earlier)
+        counts = await self._look(earlier.since(period), period.until)
         seconds = self._settings.cache_ttl_reports
-        if version.looked - version.first < SETTLE_SECONDS:
+        if counts.looked - counts.first < SETTLE_SECONDS:
             seconds = min(seconds, self._settings.cache_ttl_metrics)
-        return Stored(version.events, seconds)
+        return Stored(counts.of(earlier.ever), seconds)
 
-    async def _version(self, period: Period, earlier: Earlier) -> _Version:
-        since = earlier.since(period)
-        of = since, period.until, earlier.ever
-        now, known = self._clock.monotonic(), self._versions.get(of)
-        if known is not None and now - known.looked < LOOK_SECONDS:
+    async def _look(self, since: datetime, until: datetime) -> _Counts:
+        known = self._counts.get((since, until))
+        if known is not None and self._clock.monotonic() - known.looked < LOOK_SECONDS:
             return known
+        return await self._looking.join((since, until), lambda: self._count(since, until))
+
+    async def _count(self, since: datetime, until: datetime) -> _Counts:
+        now = self._clock.monotonic()
         block = await self._clickhouse.select(
-            statement("metrics/version"),
-            {"since": since, "until": period.until, "ever": earlier.ever},
-            name="metrics/version",
+            statement("metrics/stored"), {"since": since, "until": until}, name="metrics/stored"
         )
-        events = int(block.one()["version"])
-        known = self._versions.get(of)
-        if len(self._versions) >= _MOST_RANGES:
-            self._versions.clear()
-        first = known.first if known is not None and known.events == events else now
-        self._versions[of] = _Version(events, now, first)
-        return self._versions[of]
+        rows = block.dicts()
+        inside = sum(int(row["events"]) for row in rows if row["inside"])
+        before = {row["event_type"]: int(row["events"]) for row in rows if not row["inside"]}
+        known = self._counts.get((since, until))
+        same = known is not None and (known.since, known.before) == (inside, before)
+        if len(self._counts) >= _MOST_RANGES:
+            self._counts.clear()
+        counts = _Counts(inside, before, now, known.first if known is not None and same else now)
+        self._counts[since, until] = counts
+        return counts
 
 
 def _name(name: str, known: Mapping[str, object]) -> str:

@@ -7,7 +7,6 @@ seconds after it failed.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from openride_analytics.store.breaker import Breaker
+from openride_analytics.store.flights import Flights
 from openride_analytics.store.redis import Client, Use
 from openride_analytics.telemetry import Metrics
 from openride_analytics.telemetry.spans import CACHE, CACHE_HIT, span
@@ -68,12 +68,6 @@ async def _always(_: Answer) -> bool:
     return True
 
 
-@dataclass
-class _Flight:
-    task: "asyncio.Task[tuple[Answer, bool]]"
-    waiting: int = 0
-
-
 class Answers:
     """The one cache of answers."""
 
@@ -82,7 +76,7 @@ class Answers:
         self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
         self._breaker = breaker
         self.metrics = metrics
-        self._flights: dict[str, _Flight] = {}
+        self._flights: Flights[tuple[Answer, bool]] = Flights()
 
     async def get(self, question: str, make: Make, holds: Holds = _always) -> tuple[Answer, bool]:
         """The answer to a question, and whether it was there already.
@@ -91,24 +85,11 @@ class Answers:
         When nobody waits for it any more, they are cancelled.
         """
         with span(CACHE) as found:
-            answer, hit = await self._get(key_of(question), make, holds)
+            key = key_of(question)
+            answer, hit = await self._flights.join(key, lambda: self._fly(key, make, holds))
             found.set_attribute(CACHE_HIT, hit)
         self.metrics.cache_requests_total.labels("hit" if hit else "miss").inc()
         return answer, hit
-
-    async def _get(self, key: str, make: Make, holds: Holds) -> tuple[Answer, bool]:
-        flight = self._flights.get(key)
-        if flight is None or flight.task.done():
-            flight = self._flights[key] = _Flight(asyncio.create_task(self._fly(key, make, holds)))
-        flight.waiting += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting:
-                if self._flights.get(key) is flight:  # who comes now must not join what ends
-                    del self._flights[key]
-                flight.task.cancel()
 
     async def _fly(self, key: str, make: Make, holds: Holds) -> tuple[Answer, bool]:
         token, outdated = uuid4().hex, b""
