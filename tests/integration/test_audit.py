@@ -229,6 +229,7 @@ async def test_a_missing_row_is_found_in_each_table_that_is_made_of_those(rig: R
         "agg_popular_routes",
         "agg_driver_earnings",
         "agg_geographic_metrics",
+        "agg_booking_payments",
     }
     delete_one(rig, *derived)
     assert names(await differences(rig.settings, rig.clickhouse)) == derived
@@ -252,6 +253,7 @@ async def test_a_row_missing_in_events_raw_is_found_by_its_typed_table(rig: Rig)
             "route_history": "seats_total = seats_total + 1 WHERE isNull(base_price)",
             "agg_popular_routes": "seen = bitXor(seen, 4)",
             "agg_geographic_metrics": "lat = lat + 1",
+            "agg_booking_payments": "amount = amount + 1",
             "actor_activity": "moments = arrayPushBack(moments, toUInt32(1))",
             "hourly_realtime_metrics": "events = events + 1",
         },

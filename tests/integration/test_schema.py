@@ -149,11 +149,12 @@ FACTS = {
     "agg_trips": "* EXCEPT events",
     "agg_driver_earnings": "*",
     "agg_geographic_metrics": "*",
+    "agg_booking_payments": "*, id_hash",
     "hourly_realtime_metrics": "minute, event_type, finalizeAggregation(entities), newest",
 }
 
 
-@pytest.mark.parametrize("file", ["0008_outcomes.sql", "0010_places.sql"])
+@pytest.mark.parametrize("file", ["0008_outcomes.sql", "0010_places.sql", "0014_booking_payments.sql"])
 async def test_what_was_stored_before_a_migration_is_in_the_tables_that_it_makes(
     clickhouse: ClickHouse, warehouse_settings: tree.Settings, warehouse: ClickHouse, file: str
 ) -> None:

@@ -7,9 +7,8 @@
 WITH
 (
     SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
-    FROM daily_payment_metrics
-    WHERE event_type = 'payment.success'
-        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    FROM agg_booking_payments
+    WHERE event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     if(route.state = '', 'Unknown', route.state) AS state,
@@ -18,12 +17,11 @@ SELECT
 FROM
 (
     SELECT booking.route_id AS route_id, sum(amount) AS amount
-    FROM (SELECT booking_id, route_id FROM agg_geographic_metrics FINAL) AS booking
-    RIGHT JOIN
+    FROM
     (
         SELECT booking_id, amount
-        FROM daily_payment_metrics
-        WHERE event_type = 'payment.success' AND currency = {currency:String}
+        FROM agg_booking_payments
+        WHERE currency = {currency:String}
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
             AND id_hash NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
@@ -31,15 +29,16 @@ FROM
         FROM
         (
             SELECT argMin((booking_id, amount, currency), (event_timestamp, UUIDToNum(event_id))) AS first
-            FROM daily_payment_metrics
-            WHERE event_type = 'payment.success'
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            FROM agg_booking_payments
+            WHERE event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
                 AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY payment_id
         )
         WHERE first.3 = {currency:String}
-    ) AS paid USING (booking_id)
+    ) AS paid
+    LEFT ANY JOIN (SELECT booking_id, route_id FROM agg_geographic_metrics FINAL) AS booking USING (booking_id)
     GROUP BY route_id
+    SETTINGS join_algorithm = 'full_sorting_merge'
 ) AS counted
 LEFT JOIN
 (

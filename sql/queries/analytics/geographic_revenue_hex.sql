@@ -9,9 +9,8 @@
 WITH
 (
     SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
-    FROM daily_payment_metrics
-    WHERE event_type = 'payment.success'
-        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    FROM agg_booking_payments
+    WHERE event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     if(found, h3ToString(cell), 'Unknown') AS hex,
@@ -27,8 +26,8 @@ FROM
         FROM
         (
             SELECT booking_id, amount
-            FROM daily_payment_metrics
-            WHERE event_type = 'payment.success' AND currency = {currency:String}
+            FROM agg_booking_payments
+            WHERE currency = {currency:String}
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
                 AND id_hash NOT IN (SELECT arrayJoin(unclear))
             UNION ALL
@@ -36,15 +35,14 @@ FROM
             FROM
             (
                 SELECT argMin((booking_id, amount, currency), (event_timestamp, UUIDToNum(event_id))) AS first
-                FROM daily_payment_metrics
-                WHERE event_type = 'payment.success'
-                    AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+                FROM agg_booking_payments
+                WHERE event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
                     AND id_hash IN (SELECT arrayJoin(unclear))
                 GROUP BY payment_id
             )
             WHERE first.3 = {currency:String}
         ) AS paid
-        LEFT JOIN
+        LEFT ANY JOIN
         (
             SELECT booking_id, lat AS latitude, lon AS longitude, 1 AS known
             FROM agg_geographic_metrics FINAL
@@ -54,4 +52,4 @@ FROM
     GROUP BY found, cell
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0,
-    geotoh3_argument_order = 'lat_lon', h3togeo_lon_lat_result_order = 0
+    join_algorithm = 'full_sorting_merge', geotoh3_argument_order = 'lat_lon', h3togeo_lon_lat_result_order = 0

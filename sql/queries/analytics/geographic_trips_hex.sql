@@ -39,7 +39,7 @@ FROM
                 AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY trip_id
         ) AS driven
-        LEFT JOIN
+        LEFT ANY JOIN
         (
             SELECT booking_id, lat AS latitude, lon AS longitude, 1 AS known
             FROM agg_geographic_metrics FINAL
@@ -49,4 +49,4 @@ FROM
     GROUP BY found, cell
 )
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0, join_use_nulls = 0,
-    geotoh3_argument_order = 'lat_lon', h3togeo_lon_lat_result_order = 0
+    join_algorithm = 'full_sorting_merge', geotoh3_argument_order = 'lat_lon', h3togeo_lon_lat_result_order = 0

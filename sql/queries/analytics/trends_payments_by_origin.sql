@@ -12,9 +12,8 @@
 WITH
 (
     SELECT arrayFilter((id, last) -> id = last, arraySort(groupArray(id_hash)) AS sorted, arrayShiftRight(sorted, 1))
-    FROM daily_payment_metrics
-    WHERE event_type = 'payment.success'
-        AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    FROM agg_booking_payments
+    WHERE event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
 ) AS unclear
 SELECT
     bucket,
@@ -26,12 +25,11 @@ SELECT
 FROM
 (
     SELECT bucket, amount, is_first, booking.route_id AS route_id
-    FROM (SELECT booking_id, route_id FROM agg_geographic_metrics FINAL) AS booking
-    RIGHT JOIN
+    FROM
     (
         SELECT roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket, booking_id, amount, 1 AS is_first
-        FROM daily_payment_metrics
-        WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
+        FROM agg_booking_payments
+        WHERE ({currency:String} = '' OR currency = {currency:String})
             AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
             AND id_hash NOT IN (SELECT arrayJoin(unclear))
         UNION ALL
@@ -42,13 +40,15 @@ FROM
                 roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS bucket,
                 payment_id,
                 argMin((booking_id, amount), (event_timestamp, UUIDToNum(event_id))) AS first
-            FROM daily_payment_metrics
-            WHERE event_type = 'payment.success' AND ({currency:String} = '' OR currency = {currency:String})
+            FROM agg_booking_payments
+            WHERE ({currency:String} = '' OR currency = {currency:String})
                 AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
                 AND id_hash IN (SELECT arrayJoin(unclear))
             GROUP BY bucket, payment_id
         )
-    ) AS paid USING (booking_id)
+    ) AS paid
+    LEFT ANY JOIN (SELECT booking_id, route_id FROM agg_geographic_metrics FINAL) AS booking USING (booking_id)
+    SETTINGS join_algorithm = 'full_sorting_merge'
 ) AS counted
 LEFT JOIN
 (
