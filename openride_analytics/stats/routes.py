@@ -13,7 +13,17 @@ import numpy as np
 from openride_analytics.schema.events import types_of
 from openride_analytics.schema.queries import RouteSort
 from openride_analytics.schema.results import RouteMetrics, RouteRow
-from openride_analytics.stats.columns import COUNT, ID, MONEY, Column, columns, looked_up, uuid_of
+from openride_analytics.stats.columns import (
+    COUNT,
+    ID,
+    MONEY,
+    Column,
+    amount_of,
+    cents_of,
+    columns,
+    looked_up,
+    uuid_of,
+)
 from openride_analytics.stats.numbers import mean, money
 from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Earlier, Question
@@ -79,10 +89,14 @@ def _first(
         RouteSort.OCCUPANCY: (-(filled / np.maximum(departures, 1)), departures == 0),
     }
     first = np.lexsort((routes, *keys[sort]))[:limit]
-    found = (column[first].tolist() for column in (routes, bookings, revenue, departures, filled))
+    ids, confirmed, left, parts = (
+        column[first].tolist() for column in (routes, bookings, departures, filled)
+    )
     return [
-        _Route(uuid_of(id_), confirmed, Decimal((high << 64) + low).scaleb(-2), left, parts)
-        for id_, confirmed, (low, high), left, parts in zip(*found, strict=True)
+        _Route(uuid_of(id_), *counted)
+        for id_, *counted in zip(
+            ids, confirmed, map(amount_of, cents_of(revenue[first])), left, parts, strict=True
+        )
     ]
 
 

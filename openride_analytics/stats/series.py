@@ -9,6 +9,7 @@ from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
 
 T = TypeVar("T")
+R = TypeVar("R")
 Row = Mapping[str, Any]
 Parts = Mapping[int, Row]
 
@@ -21,17 +22,21 @@ async def parts(clickhouse: ClickHouse, question: Question, name: str, **paramet
     The statement takes since, until, edges (where each bucket begins, seconds since 1970) and what else is in
     `parameters`. It may leave out parts that are empty. A question without a series has one bucket.
     """
-    period = question.period
-    block = await clickhouse.select(
-        statement(name),
-        {"since": period.since, "until": period.until, "edges": [*_buckets(question)], **parameters},
-        name=name,
-    )
+    block = await clickhouse.select(statement(name), {**in_buckets(question), **parameters}, name=name)
     return {row["part"]: row for row in block.dicts()}
 
 
-def series(question: Question, found: Parts, point: Callable[[str, Row], T], empty: Row) -> list[T] | None:
-    """A point of each bucket's beginning, as text, and its row, or `empty`; None where no series is asked for."""
+def in_buckets(question: Question) -> dict[str, object]:
+    """What a statement takes that tells the buckets of a range apart: since, until and edges."""
+    period = question.period
+    return {"since": period.since, "until": period.until, "edges": [*_buckets(question)]}
+
+
+def series(
+    question: Question, found: Mapping[int, R], point: Callable[[str, R], T], empty: R
+) -> list[T] | None:
+    """A point of each bucket's beginning, as text, and what was found in it, or `empty`; None where no series is asked
+    for."""
     if question.series is None:
         return None
     return [point(text, found.get(edge, empty)) for edge, text in _buckets(question).items()]

@@ -13,6 +13,7 @@ few reads, however many rows it has.
 | String                              | varint length, then UTF-8                           |
 | Nullable(one of these, not String)  | all nulls first, one byte each (1: null)            |
 | LowCardinality(String)              | indices into `keys`                                 |
+| Array(one of fixed length)          | where each ends, UInt64, in `ends`; then all values |
 """
 
 import re
@@ -45,13 +46,15 @@ _GLOBAL_DICTIONARY: Final = 1 << 8
 @dataclass(frozen=True, slots=True)
 class Raw:
     """One column of a block. `nulls`: a byte for each row, where the type is Nullable; `keys`: where it is
-    LowCardinality, what the values, unsigned integers of `width` bytes, are indices of (None: null)."""
+    LowCardinality, what the values, unsigned integers of `width` bytes, are indices of (None: null); `ends`: where it
+    is an Array, up to which of the values those of each row go."""
 
     type: str
     values: bytes
     width: int
     nulls: bytes | None = None
     keys: tuple[str | None, ...] | None = None
+    ends: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ async def _column(reader: Any, type_: str, rows: int, lengths: Raw | None) -> Ra
         return Raw(type_, await _exactly(reader, int((prefixes(sizes) + sizes).sum())), 0)
     if type_.startswith("LowCardinality("):
         return await _indexed(reader, type_, rows)
+    if array := re.fullmatch(r"Array\((.+)\)", type_):
+        ends, width = await _exactly(reader, rows * 8), _width(array[1])
+        values = await _exactly(reader, int.from_bytes(ends[-8:], "little") * width)
+        return Raw(type_, values, width, ends=ends)
     inner = re.fullmatch(r"Nullable\((.+)\)", type_)
     nulls = await _exactly(reader, rows) if inner else None
     width = _width(inner[1] if inner else type_)
