@@ -20,23 +20,27 @@ EARLIER: Final = Earlier(days=MONTH, ever=types_of("user", "route"))
 
 async def users(clickhouse: ClickHouse, question: Question) -> UserMetrics:
     """People in the question's range. Raises Retryable."""
-    totals, found = await together(_totals(clickhouse, question.period), _buckets(clickhouse, question))
-    return _shape(question, totals, series(question, found, _point, _EMPTY))
-
-
-async def _totals(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
-    block = await clickhouse.select(
-        statement("metrics/users"),
-        {
-            "since": period.since,
-            "until": period.until,
-            "day": last_days(period, 1),
-            "week": last_days(period, WEEK),
-            "month": last_days(period, MONTH),
-        },
-        name="metrics/users",
+    (active, people), found = await together(
+        together(_active(clickhouse, question.period), _people(clickhouse, question.period)),
+        _buckets(clickhouse, question),
     )
-    return block.one()
+    return _shape(question, active | people, series(question, found, _point, _EMPTY))
+
+
+async def _active(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
+    lately = {
+        "until": period.until,
+        "day": last_days(period, 1),
+        "week": last_days(period, WEEK),
+        "month": last_days(period, MONTH),
+    }
+    name = "metrics/users_active"
+    return (await clickhouse.select(statement(name), lately, name=name)).one()
+
+
+async def _people(clickhouse: ClickHouse, period: Period) -> dict[str, Any]:
+    name, asked = "metrics/users", {"since": period.since, "until": period.until}
+    return (await clickhouse.select(statement(name), asked, name=name)).one()
 
 
 async def _buckets(clickhouse: ClickHouse, question: Question) -> Parts:

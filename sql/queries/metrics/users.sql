@@ -1,8 +1,6 @@
--- People in a range: who acted, who registered, how far drivers have come.
--- Parameters: since, until (half-open); day, week, month: the first instants of the last local day of the range, and
--- of the 7 and the 30 days that end with it.
+-- People by the end of a range: who registered, how far drivers have come.
+-- Parameters: since, until (half-open).
 -- Result: one row:
---   dau, wau, mau      distinct people who acted from day, week, month on and before until
 --   new_registrations  distinct people registered in the range
 --   total_users        distinct people ever registered before until
 --   drivers            people who before until registered as drivers, or became drivers
@@ -10,68 +8,39 @@
 --   on_road            of those: who have a route of which the latest creation, activation or cancellation before until
 --                      is no cancellation
 -- Latest is the greatest (event_timestamp, event id as text), told by one number, their `turn`: tuples are compared many
--- times as slowly. A day of any zone begins with a quarter hour of UTC, so only the quarter in which the range ends is
--- looked into; where it ends between two, that one has no such moments. Quarters are compared as what they are, whole
--- seconds: to make each a DateTime64 first takes as long as to read it.
-WITH
-    toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter,
-    bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
-SELECT *
+-- times as slowly.
+WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
+SELECT
+    countIf(is_new) AS new_registrations,
+    countIf(is_user) AS total_users,
+    countIf(is_driver) AS drivers,
+    countIf(is_driver AND kyc = 'VERIFIED') AS verified,
+    countIf(is_driver AND user_id IN
+    (
+        SELECT driver_id
+        FROM
+        (
+            SELECT
+                argMax(driver_id, turn) AS driver_id,
+                argMax(event_type != 'route.cancelled', turn) AS is_live
+            FROM route_history
+            WHERE event_type IN ('route.created', 'route.activated', 'route.cancelled')
+                AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            GROUP BY route_id
+        )
+        WHERE is_live
+    )) AS on_road
 FROM
 (
     SELECT
-        uniqExactIf(actor, quarter >= toDateTime({day:DateTime64(3, 'UTC')})) AS dau,
-        uniqExactIf(actor, quarter >= toDateTime({week:DateTime64(3, 'UTC')})) AS wau,
-        uniqExact(actor) AS mau
-    FROM
-    (
-        SELECT actor, quarter
-        FROM actor_activity
-        WHERE quarter >= toDateTime({month:DateTime64(3, 'UTC')}) AND quarter < last_quarter
-        UNION ALL
-        SELECT actor, quarter
-        FROM actor_activity
-        WHERE quarter = last_quarter
-            AND arrayExists(
-                ms -> toUnixTimestamp64Milli(toDateTime64(quarter, 3, 'UTC')) + ms
-                    < toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}),
-                moments)
-    )
-) AS activity
-CROSS JOIN
-(
-    SELECT
-        countIf(is_new) AS new_registrations,
-        countIf(is_user) AS total_users,
-        countIf(is_driver) AS drivers,
-        countIf(is_driver AND kyc = 'VERIFIED') AS verified,
-        countIf(is_driver AND user_id IN
-        (
-            SELECT driver_id
-            FROM
-            (
-                SELECT
-                    argMax(driver_id, turn) AS driver_id,
-                    argMax(event_type != 'route.cancelled', turn) AS is_live
-                FROM route_history
-                WHERE event_type IN ('route.created', 'route.activated', 'route.cancelled')
-                    AND event_timestamp < {until:DateTime64(3, 'UTC')}
-                GROUP BY route_id
-            )
-            WHERE is_live
-        )) AS on_road
-    FROM
-    (
-        SELECT
-            user_id,
-            max(event_type = 'user.registered') AS is_user,
-            max(event_type = 'user.registered' AND event_timestamp >= {since:DateTime64(3, 'UTC')}) AS is_new,
-            max(event_type = 'user.upgraded_to_driver' OR role = 'DRIVER') AS is_driver,
-            argMaxIf(kyc_status, turn, event_type = 'user.kyc_verified') AS kyc
-        FROM daily_user_metrics
-        WHERE event_type IN ('user.registered', 'user.upgraded_to_driver', 'user.kyc_verified')
-            AND event_timestamp < {until:DateTime64(3, 'UTC')}
-        GROUP BY user_id
-    )
-) AS people
+        user_id,
+        max(event_type = 'user.registered') AS is_user,
+        max(event_type = 'user.registered' AND event_timestamp >= {since:DateTime64(3, 'UTC')}) AS is_new,
+        max(event_type = 'user.upgraded_to_driver' OR role = 'DRIVER') AS is_driver,
+        argMaxIf(kyc_status, turn, event_type = 'user.kyc_verified') AS kyc
+    FROM daily_user_metrics
+    WHERE event_type IN ('user.registered', 'user.upgraded_to_driver', 'user.kyc_verified')
+        AND event_timestamp < {until:DateTime64(3, 'UTC')}
+    GROUP BY user_id
+)
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
