@@ -23,6 +23,12 @@ DEFAULT_STEPS: Final = (
 )
 EARLIER: Final = Earlier(ever=("user.registered",))  # what people are told apart by
 
+_ELSEWHERE: Final = {
+    "booking": ("daily_booking_metrics", "rider_id"),
+    "payment": ("daily_payment_metrics", "rider_id"),
+    "trip": ("daily_trip_metrics", "rider_id"),
+    "route": ("route_history", "driver_id"),
+}
 _COUNTS: Final = range(2, 11)  # the query packs the number of a step into 4 bits
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _ALLOWED: Final = f"2 to 10 of {', '.join(EVENT_TYPES)}, with commas between"
@@ -46,7 +52,7 @@ async def funnel(clickhouse: ClickHouse, question: Question, course: Course) -> 
     """The funnel of those who enter in the question's range. Raises Retryable."""
     period = question.period
     block = await clickhouse.select(
-        statement("analytics/funnel"),
+        _statement(course),
         {
             "steps": course.steps,
             "since": period.since,
@@ -59,6 +65,26 @@ async def funnel(clickhouse: ClickHouse, question: Question, course: Course) -> 
         name="analytics/funnel",
     )
     return _shape(question, course, block.dicts())
+
+
+def _statement(course: Course) -> str:
+    kinds = {EVENT_TYPES[step][0] for step in course.steps} | ({"user"} if course.breakdown else set())
+    first, _ = EVENT_TYPES[course.steps[0]]
+    return statement(
+        "analytics/funnel", acts="UNION ALL\n".join(map(_acts, sorted(kinds))), entrances=_acts(first)
+    )
+
+
+def _acts(kind: str) -> str:
+    """What people did of that kind."""
+    match kind:
+        case "user":
+            return statement("analytics/funnel_people")
+        case "location":
+            return statement("analytics/funnel_positions")
+        case _:
+            table, person = _ELSEWHERE[kind]
+            return statement("analytics/funnel_acts", table=table, person=person)
 
 
 def step_name(event_type: str) -> str:

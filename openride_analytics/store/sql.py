@@ -18,10 +18,14 @@ def root() -> Path:
 
 
 @cache
-def statement(path: str) -> str:
-    """The text of `sql/queries/<path>.sql`, comments and all, e.g. of `metrics/bookings`. Raises Fatal."""
+def statement(path: str, **parts: str) -> str:
+    """The text of `sql/queries/<path>.sql`, comments and all, e.g. of `metrics/bookings`. Where it says `{{name}}` it has
+    that one of the `parts`, which are SQL of ours. Raises Fatal."""
     file = root() / "queries" / f"{path}.sql"
     try:
-        return file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise Fatal(f"no SQL file {file}") from None
+    for name, part in parts.items():
+        text = text.replace(f"{{{{{name}}}}}", part)
+    return text

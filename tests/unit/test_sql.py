@@ -61,6 +61,12 @@ def test_a_statement_is_read_by_its_path(site: Path) -> None:
     assert sql.statement("room/question") == "SELECT 'ẹ̀kọ́'"
 
 
+def test_parts_of_a_statement_are_put_in(site: Path) -> None:
+    folder = make(site / "sql") / "queries" / "room"
+    (folder / "parts.sql").write_text("SELECT {{what}} FROM {{where}} WHERE a = {a:UInt8} AND {{what}} > 0")
+    assert sql.statement("room/parts", what="b", where="c") == "SELECT b FROM c WHERE a = {a:UInt8} AND b > 0"
+
+
 def test_a_statement_that_is_not_there_is_fatal(site: Path) -> None:
     make(site / "sql")
     with pytest.raises(Fatal, match="room/answer"):

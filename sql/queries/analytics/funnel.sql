@@ -13,48 +13,14 @@
 -- difference to any number: so an event is packed into one integer, `ms since 1970 << 8 | type << 4 | n`, where type
 -- is the first step that has it, and n tells the events of one type and millisecond apart (0 where no type is
 -- repeated: then one is as good as many).
--- Positions of drivers are read from events_raw, which keeps them longer than location_events does.
+-- Put in by the reader: as `acts` the parts that hold any of the steps (funnel_people, funnel_acts, funnel_positions), as
+-- `entrances` the one that holds the first. Each takes some milliseconds to be planned, also where nothing is found.
 WITH
     {steps:Array(String)} AS steps,
     arrayMap(step -> toUInt64(indexOf(steps, step)), steps) AS types,
     acts AS
     (
-        SELECT event_type, event_timestamp, event_id, user_id AS person,
-            multiIf(
-                event_type != 'user.registered', '',
-                {breakdown:String} = 'role', role,
-                {breakdown:String} = 'state', state,
-                {breakdown:String} = 'city', city,
-                '') AS registered_as
-        FROM daily_user_metrics
-        WHERE (event_type IN {steps:Array(String)}
-                AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')})
-            OR (event_type = 'user.registered' AND {breakdown:String} != '')
-        UNION ALL
-        SELECT event_type, event_timestamp, event_id, rider_id, ''
-        FROM daily_booking_metrics
-        WHERE event_type IN {steps:Array(String)}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT event_type, event_timestamp, event_id, rider_id, ''
-        FROM daily_payment_metrics
-        WHERE event_type IN {steps:Array(String)}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT event_type, event_timestamp, event_id, rider_id, ''
-        FROM daily_trip_metrics
-        WHERE event_type IN {steps:Array(String)}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT event_type, event_timestamp, event_id, driver_id, ''
-        FROM route_history
-        WHERE event_type IN {steps:Array(String)}
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT event_type, event_timestamp, event_id, toUUIDOrZero(entity_id), ''
-        FROM events_raw
-        WHERE event_type IN {steps:Array(String)} AND event_type = 'driver.location.updated'
-            AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {horizon:DateTime64(3, 'UTC')}
+{{acts}}
     )
 SELECT
     grouping(value) AS together,
@@ -125,7 +91,10 @@ FROM
                     WHERE person IN
                     (
                         SELECT person
-                        FROM acts
+                        FROM
+                        (
+{{entrances}}
+                        )
                         WHERE event_type = steps[1]
                             AND event_timestamp >= {since:DateTime64(3, 'UTC')}
                             AND event_timestamp < {until:DateTime64(3, 'UTC')}

@@ -8,13 +8,13 @@ WITH
     toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter
 SELECT
     part,
-    uniqExactIf(person, what = 'registered') AS new_registrations,
-    uniqExactIf(person, what = 'acted') AS active_users
+    uniqExactIf(person, NOT acted) AS new_registrations,
+    uniqExactIf(person, acted) AS active_users
 FROM
 (
     SELECT
         roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS part,
-        'registered' AS what,
+        0 AS acted,
         user_id AS person
     FROM daily_user_metrics
     WHERE event_type = 'user.registered'
@@ -22,14 +22,14 @@ FROM
     UNION ALL
     SELECT
         roundDown(toUnixTimestamp(quarter), {edges:Array(UInt32)}) AS part,
-        'acted' AS what,
+        1 AS acted,
         actor AS person
     FROM actor_activity
     WHERE quarter > first_quarter AND quarter < last_quarter
     UNION ALL
     SELECT
         roundDown(toUnixTimestamp(quarter), {edges:Array(UInt32)}) AS part,
-        'acted' AS what,
+        1 AS acted,
         actor AS person
     FROM actor_activity
     WHERE quarter IN (first_quarter, last_quarter)
