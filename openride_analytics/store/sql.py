@@ -19,8 +19,8 @@ def root() -> Path:
 
 @cache
 def statement(path: str, **parts: str) -> str:
-    """The text of `sql/queries/<path>.sql`, comments and all, e.g. of `metrics/bookings`. Where it says `{{name}}` it has
-    that one of the `parts`, which are SQL of ours. Raises Fatal."""
+    """The text of `sql/queries/<path>.sql`, comments and all, e.g. of `metrics/bookings`. Where it says `{{name}}` it
+    has that one of the `parts`, which are SQL of ours. Raises Fatal."""
     file = root() / "queries" / f"{path}.sql"
     try:
         text = file.read_text(encoding="utf-8")

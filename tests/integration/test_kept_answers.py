@@ -85,6 +85,17 @@ async def test_what_comes_late_makes_another_answer_of_what_is_over(
     assert told == [(1, "MISS"), (2, "MISS"), (2, "HIT")]
 
 
+async def test_what_is_stored_is_looked_up_once_for_all_questions_about_a_range(
+    api: Served, given: ApiResources
+) -> None:
+    others = [OVER.replace("bookings", name) for name in ("trips", "payments")]
+    await asyncio.gather(*(api.get(path) for path in (OVER, *others)))
+    looked = given.metrics.registry.get_sample_value(
+        "openride_clickhouse_query_seconds_count", {"query": "metrics/stored"}
+    )
+    assert looked == 1
+
+
 async def test_what_was_not_over_when_it_was_kept_is_looked_at_again_when_it_is(
     api: Served, given: ApiResources, warehouse: ClickHouse
 ) -> None:
