@@ -28,7 +28,7 @@ async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics
         blocks_of(clickhouse, "metrics/payments", in_buckets(question)),
         parts(clickhouse, question, "metrics/refunds", currency=question.currency),
     )
-    # 30 ms of a million that succeeded
+    # Some 30 ms where a million succeeded.
     return await asyncio.to_thread(_shape, question, events, refunds)
 
 
