@@ -107,8 +107,9 @@ async def _in_buckets(
 
 
 def _groups(found: Sequence[_Found]) -> list[str]:
-    """Those of any of the periods, so that they can be laid side by side; the largest of the first comes first."""
-    names = {group for part in found for group in part.totals}
+    """Those of any of the periods, so that they can be laid side by side; the largest of the first comes first. Who is
+    in one group in the range may be in another one in a bucket, which may have nobody else."""
+    names = {group for part in found for group in (*part.totals, *(group for group, _ in part.values))}
     return sorted(names, key=lambda group: (-found[0].totals.get(group, 0), group))
 
 

@@ -3,7 +3,9 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -17,8 +19,10 @@ from openride_analytics.stats.trends import trends
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.drives import EVENTS, FIRST, LAST, NOW, ZONES, ask, ranges
 from tests.support.drives_reference import Reference
-from tests.support.warehouse import Event
+from tests.support.events import example
+from tests.support.warehouse import Event, store
 
+FIRST_MOMENT = datetime.combine(FIRST, time(12), UTC)
 DIMENSIONS: dict[TrendMetric, tuple[str, ...]] = {
     metric: ("state", "city", "payment_method") if metric in ("payments", "revenue") else ("state", "city")
     for metric in TrendMetric
@@ -98,6 +102,21 @@ async def test_every_group_has_every_bucket(drives: ClickHouse) -> None:
     names = [total["group"] for total in msgspec.to_builtins(answer.totals)["groups"]]
     found = [(point.group, point.timestamp) for point in answer.data_points]
     assert found == [(name, day) for name in names for day in days]
+
+
+async def test_a_group_of_a_bucket_alone_is_one_too(warehouse: ClickHouse) -> None:
+    told: dict[str, Any] = {"user_id": str(uuid4()), "state": "Oyo"}
+    events = [
+        example("user.registered", event_id=str(uuid4()), event_timestamp=at.isoformat(), city=city, **told)
+        for at, city in ((FIRST_MOMENT, "Ibadan"), (FIRST_MOMENT + timedelta(days=1), "Oyo"))
+    ]
+    await store(warehouse, events)
+    query = TrendsQuery(metric=TrendMetric.REGISTRATIONS, group_by="city", granularity=Granularity.DAILY)
+    answer = await trends(warehouse, ask(FIRST, FIRST + timedelta(days=1), "UTC"), query)
+    assert [(point.group, point.value) for point in answer.data_points] == [
+        *(("Ibadan", 1.0), ("Ibadan", 0.0)),
+        *(("Oyo", 0.0), ("Oyo", 1.0)),
+    ]
 
 
 async def test_the_period_before_is_the_same_question_about_it(drives: ClickHouse) -> None:
