@@ -76,12 +76,12 @@ FEW = tuple(
 
 
 def ranges(now: datetime, days: int, count: int) -> Iterator[tuple[datetime, datetime, str]]:
-    """`count` (at most 25) different ranges of so many days, each in a time zone of its own: none is answered from the
+    """`count` (at most 27) different ranges of so many days, each in a time zone of its own: none is answered from the
     cache. In turn they end within the next hour, and are over since an hour: of these the service looks up, too, how
     much is stored."""
     for n in range(count):
         until = now + timedelta(hours=-1 if n % 2 else 1, seconds=n)
-        yield until - timedelta(days=days), until, f"Etc/GMT{n - 10:+d}"
+        yield until - timedelta(days=days), until, f"Etc/GMT{n - 14:+d}"
 
 
 class Recording(ClickHouse):
