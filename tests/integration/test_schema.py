@@ -14,6 +14,7 @@ from openride_analytics.schema.columns import COMMON, LANDING
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.migration_files import read
 from openride_analytics.store.migrations import apply
+from openride_analytics.store.sql import statement
 from openride_analytics.store.templates import Target, render, tables, views
 from tests.support.warehouse import columns, store
 
@@ -88,8 +89,8 @@ async def test_the_engine_can_parse_every_statement_for_a_cluster(
     clickhouse: ClickHouse, target: Target
 ) -> None:
     statements = [s for migration in read("clickhouse") for s in render(migration.template, target)]
-    for statement in statements:
-        await clickhouse.select("SELECT formatQuery({sql:String})", {"sql": statement})
+    for sql in statements:
+        await clickhouse.select("SELECT formatQuery({sql:String})", {"sql": sql})
 
 
 async def test_each_event_is_in_events_raw(warehouse: ClickHouse) -> None:
@@ -177,6 +178,14 @@ async def test_what_was_stored_before_a_migration_is_in_the_tables_that_it_makes
     await store(warehouse, events)
     migrated, made = [{table: await merged(w, table) for table in FACTS} for w in (clickhouse, warehouse)]
     assert migrated == made
+
+
+async def test_how_much_is_stored_is_read_from_hours(warehouse: ClickHouse) -> None:
+    await store(warehouse, [event("booking.created", AT, **RIDE)])
+    asked = {"since": AT - timedelta(days=1), "until": AT + timedelta(days=1)}
+    only_hours = "SETTINGS force_optimize_projection_name = 'hours'"  # an error if it is not used
+    found = await warehouse.select(f"{statement('metrics/stored')} {only_hours}", asked)
+    assert found.dicts() == [{"event_type": "booking.created", "inside": 1, "events": 1}]
 
 
 async def test_what_questions_are_asked_of_becomes_one_part(warehouse: ClickHouse) -> None:
