@@ -77,10 +77,9 @@ def labels(blocks: Sequence[RawBlock], name: str) -> Labels:
     known: dict[str, int] = {}
     codes = [np.empty(0, "<i8")]
     for raw in (block.columns[name] for block in blocks):
+        # A block has keys that no row has, too.
         used, places = np.unique(np.frombuffer(raw.values, f"<u{raw.width}"), return_inverse=True)
-        texts = [
-            (raw.keys or ())[key] or "" for key in used.tolist()
-        ]  # a block has keys that no row has, too
+        texts = [(raw.keys or ())[key] or "" for key in used.tolist()]
         codes.append(np.array([known.setdefault(text, len(known)) for text in texts], "<i8")[places])
     return Labels(np.concatenate(codes), [*known])
 

@@ -1,5 +1,5 @@
 -- Before an answer that was kept is given again, how many events are stored of what it reads is looked up
--- (queries/metrics/stored.sql), and beside each that is computed: from hours, a fiftieth of the rows by minute.
+-- (queries/metrics/stored.sql), and beside each that is computed: from hours, a twenty-fifth of the rows by minute.
 --
 -- Merges of minutes make the hours again. Parts that were stored before get theirs in the background.
 
