@@ -17,6 +17,13 @@ _CLOSE_SECONDS: Final = 2.0
 _RELEASE_SECONDS: Final = 0.5  # on top of the deadline, if a connection must be dropped
 _MAX_CONNECTIONS: Final = 4
 
+_FAILURES: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # said of a connection whose server died at a bad moment
+)
 # Of the server's own errors, these classes say that it is away, full, shutting down or broken.
 _PASSING_CLASSES: Final = ("08", "40", "53", "55", "57", "58")
 
@@ -61,7 +68,7 @@ class Postgres:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await pool.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except _FAILURES:
             pool.terminate()
 
     async def ping(self, *, timeout: float = 2.0) -> float:
@@ -102,7 +109,7 @@ class Postgres:
             async with asyncio.timeout(timeout):
                 connection = await self._acquire(pool)
                 yield connection
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        except _FAILURES as error:
             if isinstance(error, asyncpg.PostgresError) and not _passing(error):
                 raise
             kind = Retryable if connection is None else Ambiguous
@@ -124,7 +131,7 @@ class Postgres:
 
 async def _give_back(pool: Any, connection: Any) -> None:
     """asyncpg has the server reset what comes back, and itself drops a connection that does not answer."""
-    with suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+    with suppress(*_FAILURES):
         await pool.release(connection, timeout=_RELEASE_SECONDS)
 
 

@@ -88,6 +88,15 @@ async def test_without_a_url_there_is_none() -> None:
         await client.ping()
 
 
+async def test_a_connection_that_the_driver_gives_up_is_lost(postgres: Postgres) -> None:
+    with pytest.raises(Ambiguous):
+        async with postgres.connection(timeout=5):
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 11; another operation (2) is in progress"
+            )
+    assert await postgres.fetch("SELECT 1 AS one") == [{"one": 1}]
+
+
 async def test_a_slow_statement_ends_at_its_deadline(postgres: Postgres) -> None:
     with pytest.raises(Ambiguous, match=r"0\.2 s"):
         await postgres.execute("SELECT pg_sleep(20)", timeout=0.2)
