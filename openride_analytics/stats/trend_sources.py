@@ -14,13 +14,15 @@ IDENTIFIERS: Final = frozenset(
     }
 )
 
+WHOLE: Final = 0  # for a bucket: the range as a whole
+
 
 @dataclass(frozen=True)
 class Source:
     """A query for buckets of a range; `params` beside `since`, `until` and `edges`.
 
     `value` is the column to take; `in_currency`: the query wants the currency of revenue, too; `in_all`: it says what
-    each bucket adds to the whole range, too.
+    each bucket adds to the whole range, where the others have a bucket WHOLE.
     """
 
     query: str

@@ -14,7 +14,8 @@ from openride_analytics.stats.geographic import EARLIER as OF_PLACES
 from openride_analytics.stats.numbers import mean
 from openride_analytics.stats.periods import Period, buckets, local, previous
 from openride_analytics.stats.questions import Earlier, Question
-from openride_analytics.stats.trend_sources import IDENTIFIERS, Source, source
+from openride_analytics.stats.together import together
+from openride_analytics.stats.trend_sources import IDENTIFIERS, WHOLE, Source, source
 from openride_analytics.store.clickhouse import Block, ClickHouse
 from openride_analytics.store.sql import statement
 
@@ -43,10 +44,15 @@ def earlier(query: TrendsQuery) -> Earlier:
 async def trends(clickhouse: ClickHouse, question: Question, query: TrendsQuery) -> Trend:
     """The metric over the question's range. Raises Retryable, Invalid."""
     chosen = source(query.metric, query.group_by)
-    found = [await _found(clickhouse, question, chosen, question.period, query.granularity)]
-    if query.compare is not None:
-        before = previous(question.period)
-        found.append(await _found(clickhouse, question, chosen, before, query.granularity))
+
+    async def of(period: Period) -> _Found:
+        return await _found(clickhouse, question, chosen, period, query.granularity)
+
+    found: Sequence[_Found]
+    if query.compare is None:
+        found = [await of(question.period)]
+    else:
+        found = await together(of(question.period), of(previous(question.period)))
     groups = _groups(found) if query.group_by is not None else [""]
     _check_size(found, groups)
     points = [_points(part, groups, query) for part in found]
@@ -67,32 +73,6 @@ async def _found(
     clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, granularity: Granularity
 ) -> _Found:
     starts = buckets(period, granularity)
-    block = await _in_buckets(clickhouse, question, chosen, period, starts)
-    labels = _labels(block)
-    values = dict(
-        zip(zip(labels, block.column("bucket"), strict=True), block.column(chosen.value), strict=True)
-    )
-    # An entity in two buckets counts once in the total, which is therefore not their sum.
-    if chosen.in_all:
-        totals: dict[str, Any] = {}
-        for label, value in zip(labels, block.column(f"{chosen.value}_in_all"), strict=True):
-            totals[label] = totals.get(label, 0) + value
-    else:
-        if len(starts) > 1:
-            block = await _in_buckets(clickhouse, question, chosen, period, starts[:1])
-        totals = dict(zip(_labels(block), block.column(chosen.value), strict=True))
-    return _Found(period, starts, values, totals)
-
-
-def _labels(block: Block) -> Sequence[str]:
-    """The group of each row."""
-    return block.column("label") if "label" in block.names else [""] * block.rows
-
-
-async def _in_buckets(
-    clickhouse: ClickHouse, question: Question, chosen: Source, period: Period, starts: Sequence[datetime]
-) -> Block:
-    """What is in the buckets that begin at `starts`; nothing is left out but zeros."""
     params: dict[str, object] = {
         "since": period.since,
         "until": period.until,
@@ -101,9 +81,24 @@ async def _in_buckets(
     }
     if chosen.in_currency:
         params["currency"] = question.currency
-    return await clickhouse.select(
+    block = await clickhouse.select(
         statement(chosen.query), params, name=chosen.query, identifiers=IDENTIFIERS
     )
+    labels = block.column("label") if "label" in block.names else [""] * block.rows
+    values = dict(
+        zip(zip(labels, block.column("bucket"), strict=True), block.column(chosen.value), strict=True)
+    )
+    return _Found(period, starts, values, _whole(block, chosen, labels, values))
+
+
+def _whole(block: Block, chosen: Source, labels: Sequence[str], values: Values) -> dict[str, Any]:
+    """Of each group in the range: an entity in two buckets counts once, so it is not their sum."""
+    if not chosen.in_all:
+        return {label: value for (label, bucket), value in values.items() if bucket == WHOLE}
+    totals: dict[str, Any] = {}
+    for label, value in zip(labels, block.column(f"{chosen.value}_in_all"), strict=True):
+        totals[label] = totals.get(label, 0) + value
+    return totals
 
 
 def _groups(found: Sequence[_Found]) -> list[str]:

@@ -10,17 +10,18 @@ import gc
 import http.client
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import cycle, takewhile
+from itertools import takewhile
 from threading import Event
 
-import clickhouse_driver
 from redis.asyncio import Redis
 
 from openride_analytics import kafka
 from openride_analytics.embedded.redis import EmbeddedRedis
+from tests.bench.bare import Bare
 from tests.bench.dashboards import TTL_SECONDS, hit_ratio
 from tests.bench.figures import Figure, quantile, say, table
 from tests.bench.load import rides, send
@@ -38,7 +39,23 @@ WARM_SECONDS = 15  # what servers and the service do once is done, and parts lie
 LINGER_MS = 100  # the load and Kafka would not be on the same cores elsewhere: as little as can be
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
-Times = dict[str, list[float]]  # milliseconds, by question
+BARE = 10  # of these samples the same SQL is sent by another client, in turn with the service
+
+
+@dataclass
+class Took:
+    """Milliseconds of a question: through the service, and of its first samples those of the bare SQL."""
+
+    service: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+    @property
+    def more(self) -> float:
+        """What the service adds, the median of pairs."""
+        return quantile([ours - theirs for ours, theirs in zip(self.service, self.bare, strict=False)], 0.5)
+
+
+Times = dict[str, Took]  # by question
 
 
 async def measure(sizes: Sequence[int], ingest_seconds: int) -> list[Figure]:
@@ -77,9 +94,10 @@ async def _whole(site: Servers, environ: Mapping[str, str], now: datetime, size:
     async with _service(site, environ, "api") as port:
         for days in (30, 90):
             say(f"api: {days} days of {size:,} events")
-            asked = await asyncio.to_thread(_uncached, port, now, days)
-            bare = await _bare(environ, now, days) if days == 30 else {}
-            figures += _of_range(asked, bare, days)
+            bare = await _bare(environ, now, days)
+            asked = await asyncio.to_thread(_uncached, port, now, days, bare=bare)
+            bare.close()
+            figures += _of_range(asked, days)
         say("api: kept answers")
         kept = await asyncio.to_thread(_kept, port, now)
     figures.append(Figure("api", "kept, p95", quantile(kept, 0.95), "ms", "below 5"))
@@ -132,33 +150,34 @@ async def _while_ingesting(
         Figure(
             "api",
             f"{name}, 30 days, ingesting, p95",
-            quantile(times, 0.95),
+            quantile(took.service, 0.95),
             "ms",
-            f"below 250; median {quantile(times, 0.5):.0f} of {len(times)}, "
-            f"just after {quantile(after[name], 0.5):.0f}",
+            f"below 250; median {quantile(took.service, 0.5):.0f} of {len(took.service)}, "
+            f"just after {quantile(after[name].service, 0.5):.0f}",
         )
-        for name, times in asked.items()
-        if times
+        for name, took in asked.items()
+        if took.service
     ]
 
 
-def _of_range(asked: Times, bare: Times, days: int) -> list[Figure]:
+def _of_range(asked: Times, days: int) -> list[Figure]:
     figures = []
     for question in QUESTIONS:
-        times = asked[question.name]
-        goal = question.goal_ms * (1 if days <= 30 else 2)
-        note = f"below {goal}"
-        if alone := bare.get(question.name):
-            more = quantile(times, 0.5) - quantile(alone, 0.5)
-            note += f"; median {quantile(times, 0.5):.0f}, bare SQL {quantile(alone, 0.5):.0f}, service {more:+.1f}"
-        figures.append(Figure("api", f"{question.name}, {days} days, p95", quantile(times, 0.95), "ms", note))
+        took = asked[question.name]
+        note = (
+            f"below {question.goal_ms * (1 if days <= 30 else 2)}; median {quantile(took.service, 0.5):.0f}"
+        )
+        note += f", bare SQL {quantile(took.bare, 0.5):.0f}, service {took.more:+.1f}"
+        figures.append(
+            Figure("api", f"{question.name}, {days} days, p95", quantile(took.service, 0.95), "ms", note)
+        )
     return figures
 
 
 def _growth(asked: Times, size: int) -> list[Figure]:
     return [
-        Figure("api", f"{name}, 30 days of {size:,} events, median", quantile(times, 0.5), "ms")
-        for name, times in asked.items()
+        Figure("api", f"{name}, 30 days of {size:,} events, median", quantile(took.service, 0.5), "ms")
+        for name, took in asked.items()
     ]
 
 
@@ -168,16 +187,25 @@ def _uncached(
     days: int,
     questions: Sequence[Asked] = QUESTIONS,
     over: Callable[[], bool] = lambda: False,
+    bare: Bare | None = None,
 ) -> Times:
     """Each question about SAMPLES different ranges, in turn, so that a slow moment is shared by all; fewer if it is
     `over` before."""
-    found: Times = {question.name: [] for question in questions}
+    found: Times = {question.name: Took() for question in questions}
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    for edges in ranges(now, days, WARM_UP + SAMPLES):
+    for n, edges in enumerate(ranges(now, days, WARM_UP + SAMPLES)):
         for question in takewhile(lambda _: not over(), questions):
-            found[question.name].append(_ask(client, question.url(*edges)))
+            took, url = found[question.name], question.url(*edges)
+            if bare is None or not bare.knows(url):
+                took.service.append(_ask(client, url))
+                continue
+            for alone in (n % 4 < 2, n % 4 >= 2):  # whoever is second finds more in the caches
+                if alone:
+                    took.bare.append(bare.ask(url))
+                else:
+                    took.service.append(_ask(client, url))
     client.close()
-    return {name: times[WARM_UP:] for name, times in found.items()}
+    return {name: Took(took.service[WARM_UP:], took.bare[WARM_UP:]) for name, took in found.items()}
 
 
 def _kept(port: int, now: datetime) -> list[float]:
@@ -200,30 +228,13 @@ def _ask(client: http.client.HTTPConnection, url: str, *cache: str) -> float:
     return took
 
 
-async def _bare(environ: Mapping[str, str], now: datetime, days: int) -> Times:
-    """The same SQL sent by another client, in the same turns: what was asked just before is in the caches."""
+async def _bare(environ: Mapping[str, str], now: datetime, days: int) -> Bare:
+    """For what is asked first of all ranges."""
     logging.getLogger("openride").setLevel(logging.ERROR)  # that there is no cache is no news
-    found: Times = {question.name: [] for question in QUESTIONS}
-    driver = clickhouse_driver.Client(
-        environ["CLICKHOUSE_HOST"],
-        port=int(environ["CLICKHOUSE_PORT"]),
-        database=environ["CLICKHOUSE_DATABASE"],
-        settings={"use_uncompressed_cache": 1},  # as the service
-    )
+    urls = [question.url(*edges) for edges in ranges(now, days, WARM_UP + BARE) for question in QUESTIONS]
     without_redis = {name: value for name, value in environ.items() if name != "REDIS_URL"}
-    urls = [question.url(*edges) for edges in ranges(now, days, SAMPLES // 2) for question in QUESTIONS]
     asked = await statements(without_redis | {"PORT": "0"}, urls)
-    for question, each in zip(cycle(QUESTIONS), asked, strict=False):
-        found[question.name].append(await asyncio.to_thread(_timed, driver, each))
-    driver.disconnect()
-    return found
-
-
-def _timed(driver: clickhouse_driver.Client, statements_of_one: Iterable[str]) -> float:
-    begun = time.perf_counter()
-    for sql in statements_of_one:
-        driver.execute(sql)
-    return (time.perf_counter() - begun) * 1000
+    return Bare(environ, dict(zip(urls, asked, strict=True)))
 
 
 @asynccontextmanager

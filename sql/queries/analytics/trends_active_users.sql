@@ -1,9 +1,9 @@
 -- People who acted in each bucket of a range.
 -- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending: on quarter
 -- hours, but for the first.
--- Result: bucket (one of the edges; buckets without acts are left out), value (distinct people). Quarters that are
--- wholly in the range need no more than their actors; for the two on its edges, if it does not begin and end on
--- quarter hours, the times of the acts tell.
+-- Result: bucket (one of the edges; buckets without acts are left out; or 0: the range as a whole), value (distinct
+-- people). Quarters that are wholly in the range need no more than their actors; for the two on its edges, if it does
+-- not begin and end on quarter hours, the times of the acts tell.
 WITH
     toStartOfInterval({since:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS first_quarter,
     toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter
@@ -24,4 +24,4 @@ FROM
                     < toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}),
             moments)
 )
-GROUP BY bucket
+GROUP BY GROUPING SETS ((bucket), ())

@@ -1,8 +1,8 @@
 -- Registrations in each bucket of a range, by where people said they live.
 -- Parameters: since, until (half-open); edges: where each bucket begins, seconds since 1970, ascending; place: the
 -- column state or city.
--- Result: bucket (one of the edges), label ('Unknown' if not said), value (distinct people, each by the first
--- registration in the bucket); what is 0 is left out.
+-- Result: bucket (one of the edges, or 0: the range as a whole), label ('Unknown' if not said), value (distinct people,
+-- each by the first registration in the bucket, or in the range); what is 0 is left out.
 SELECT bucket, if(first = '', 'Unknown', first) AS label, count() AS value
 FROM
 (
@@ -14,6 +14,6 @@ FROM
     FROM daily_user_metrics
     WHERE event_type = 'user.registered'
         AND event_timestamp >= {since:DateTime64(3, 'UTC')} AND event_timestamp < {until:DateTime64(3, 'UTC')}
-    GROUP BY bucket, user_id
+    GROUP BY GROUPING SETS ((bucket, user_id), (user_id))
 )
 GROUP BY bucket, label
