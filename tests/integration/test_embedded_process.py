@@ -14,7 +14,12 @@ from tests.support.eventually import eventually
 
 WATCH = pytest.mark.parametrize("watch", [False, True], ids=["kernel", "pipe"])
 
-LISTEN = "import socket,sys,time; s=socket.create_server(('127.0.0.1',int(sys.argv[1]))); print('hello'); {}"
+LISTEN = """
+import socket, sys, time
+print('hello', flush=True)  # before it listens: who waits for that may end it at once
+s = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+{}
+"""
 SLEEP = "time.sleep(1000)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
 
