@@ -43,16 +43,23 @@ class Lists:
 
 
 async def columns(
-    clickhouse: ClickHouse, name: str, types: Mapping[str, np.dtype[Any]], parameters: Mapping[str, object]
+    clickhouse: ClickHouse,
+    name: str,
+    types: Mapping[str, np.dtype[Any]],
+    parameters: Mapping[str, object],
+    **parts: str,
 ) -> dict[str, Column]:
-    """The result of statement `name`, whose columns are of these types. Raises Retryable, TooMuch."""
-    blocks = await blocks_of(clickhouse, name, parameters)
+    """The result of statement `name`, made of `parts`, whose columns are of these types. Raises Retryable, TooMuch."""
+    blocks = await blocks_of(clickhouse, name, parameters, **parts)
     return {column: values(blocks, column, type_) for column, type_ in types.items()}
 
 
-async def blocks_of(clickhouse: ClickHouse, name: str, parameters: Mapping[str, object]) -> list[RawBlock]:
-    """The result of statement `name`, for the three functions below. Raises Retryable, TooMuch."""
-    stream = clickhouse.stream(statement(name), parameters, timeout=10.0, block_rows=_BLOCK_ROWS, name=name)
+async def blocks_of(
+    clickhouse: ClickHouse, name: str, parameters: Mapping[str, object], **parts: str
+) -> list[RawBlock]:
+    """The result of statement `name`, made of `parts`, for the three functions below. Raises Retryable, TooMuch."""
+    sql = statement(name, **parts)
+    stream = clickhouse.stream(sql, parameters, timeout=10.0, block_rows=_BLOCK_ROWS, name=name)
     async with aclosing(stream):
         return [block async for block in stream]
 

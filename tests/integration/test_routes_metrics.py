@@ -1,4 +1,8 @@
-"""Routes, against the same numbers computed the slow and obvious way."""
+"""Routes, against the same numbers computed the slow and obvious way; bookings created more than once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -8,6 +12,14 @@ from openride_analytics.stats.routes import routes
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.drives import EVENTS, FIRST, LAST, ZONES, ask, ranges
 from tests.support.drives_reference import Reference
+from tests.support.events import example
+from tests.support.warehouse import store
+
+LEFT = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(hours=12)
+HALF, FULL = (
+    str(UUID(int=1)),
+    str(UUID(int=2)),
+)  # routes of four seats; what is booked first takes two of HALF's
 
 
 @pytest.mark.parametrize("sort", RouteSort)
@@ -30,3 +42,36 @@ async def test_the_events_have_what_is_awkward(drives: ClickHouse) -> None:
     assert any(row.avg_occupancy is None for row in rows)  # no seats are known
     assert any(row.route_name is None for row in rows)  # nothing is known
     assert any((row.avg_occupancy or 0) > 100 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {},
+        {"seats_booked": 4},
+        {"scheduled_departure": LEFT + timedelta(days=1)},
+        {"route_id": FULL, "seats_booked": 3},
+    ],
+    ids=["says the same", "other seats", "another departure", "another route"],
+)
+@pytest.mark.parametrize("newest", ["stored first", "stored last"])
+async def test_a_booking_created_again_sits_where_it_was_created_first(
+    warehouse: ClickHouse, again: dict[str, Any], newest: str
+) -> None:
+    def event(kind: str, hours: int, **changes: Any) -> dict[str, Any]:
+        at = LEFT + timedelta(hours=hours)
+        return example(kind, event_id=str(uuid4()), event_timestamp=at, **changes)
+
+    two = {"booking_id": str(UUID(int=3)), "route_id": HALF, "seats_booked": 2, "scheduled_departure": LEFT}
+    four = {"booking_id": str(UUID(int=4)), "route_id": FULL, "seats_booked": 4, "scheduled_departure": LEFT}
+    creations = [event("booking.created", -9, **two), event("booking.created", -8, **two | again)]
+    if newest == "stored first":
+        creations.reverse()
+    for token, created in enumerate(creations):
+        await store(warehouse, [created], token=str(token))
+    rest = [event("booking.confirmed", -7, **booking) for booking in (two, four)]
+    rest += [event("route.created", -99, route_id=route, seats_total=4) for route in (HALF, FULL)]
+    await store(warehouse, [*rest, event("booking.created", -9, **four)], token="rest")
+
+    found = await routes(warehouse, ask(FIRST, FIRST, "UTC"), sort=RouteSort.OCCUPANCY, limit=500)
+    assert {str(row.route_id): row.avg_occupancy for row in found.routes} == {HALF: 50.0, FULL: 100.0}

@@ -145,7 +145,7 @@ FACTS = {
     "daily_trip_metrics": "*",
     "route_history": "*",
     "actor_activity": "*",
-    "agg_popular_routes": "* EXCEPT (events, first), cityHash64(first)",
+    "agg_popular_routes": "* EXCEPT events",
     "agg_payments": "* EXCEPT events",
     "agg_trips": "* EXCEPT events",
     "agg_driver_earnings": "*",
@@ -155,7 +155,9 @@ FACTS = {
 }
 
 
-@pytest.mark.parametrize("file", ["0008_outcomes.sql", "0010_places.sql", "0014_booking_payments.sql"])
+@pytest.mark.parametrize(
+    "file", ["0008_outcomes.sql", "0010_places.sql", "0014_booking_payments.sql", "0015_departures.sql"]
+)
 async def test_what_was_stored_before_a_migration_is_in_the_tables_that_it_makes(
     clickhouse: ClickHouse, warehouse_settings: tree.Settings, warehouse: ClickHouse, file: str
 ) -> None:
@@ -313,18 +315,36 @@ async def test_sums_of_money_do_not_overflow(warehouse: ClickHouse) -> None:
     assert total == Decimal("999999999999990.00")
 
 
-async def test_an_occupied_seat_is_known_by_route_and_departure(warehouse: ClickHouse) -> None:
-    leaves = AT + timedelta(days=1)
-    first = event("booking.created", **RIDE, seats_booked=2, scheduled_departure=leaves)
-    later = event("booking.created", AT + timedelta(hours=1), **RIDE, seats_booked=5, scheduled_departure=AT)
-    await store(warehouse, [later], token="1")
-    await store(warehouse, [first, event("booking.confirmed", **RIDE)], token="2")
+async def test_what_creations_of_a_booking_agree_on_is_known_by_its_outcome(warehouse: ClickHouse) -> None:
+    told = {**RIDE, "seats_booked": 2, "scheduled_departure": AT + timedelta(days=1)}
+    await store(warehouse, [event("booking.created", AT + timedelta(hours=1), **told)], token="1")
+    await store(warehouse, [event("booking.created", **told), event("booking.confirmed", **RIDE)], token="2")
     found = await rows(
         warehouse,
-        "SELECT tupleElement(first, 'scheduled_departure'), tupleElement(first, 'seats_booked'), seen, events "
-        "FROM agg_popular_routes FINAL SETTINGS optimize_functions_to_subcolumns = 0",
+        "SELECT route_id, scheduled_departure, seats_booked, details_least = details_most, seen, events "
+        "FROM agg_popular_routes FINAL",
     )
-    assert found == [(leaves, 2, 3, 3)]
+    assert found == [(UUID(RIDE["route_id"]), told["scheduled_departure"], 2, 1, 3, 3)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"route_id": str(UUID(int=9))},
+        {"seats_booked": 3},
+        {"scheduled_departure": AT},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+async def test_that_creations_of_a_booking_differ_is_known(
+    warehouse: ClickHouse, other: dict[str, Any]
+) -> None:
+    told = {**RIDE, "seats_booked": 2, "scheduled_departure": AT + timedelta(days=1)}
+    await store(warehouse, [event("booking.created", **told)], token="1")
+    await store(warehouse, [event("booking.created", **told | other)], token="2")
+    assert await value(
+        warehouse, "SELECT countIf(details_least < details_most) FROM agg_popular_routes FINAL"
+    )
 
 
 async def test_a_row_past_its_retention_goes(warehouse: ClickHouse, shared_settings: tree.Settings) -> None:
