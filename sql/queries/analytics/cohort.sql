@@ -52,4 +52,5 @@ FROM
 )
 GROUP BY cohort, later
 ORDER BY cohort, later
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0,
+    group_by_two_level_threshold = 0, group_by_two_level_threshold_bytes = 0

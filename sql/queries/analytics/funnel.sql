@@ -73,7 +73,7 @@ FROM
                             (event, n) -> event + least(n, 15),
                             arraySort(arrayMap(found -> found.1, groupUniqArrayIf((packed, event_id), in_window))) AS sorted,
                             arrayEnumerateUniq(sorted)),
-                        groupUniqArrayIf(packed, in_window)) AS all_events
+                        groupArrayIf(packed, in_window)) AS all_events
                 FROM
                 (
                     SELECT
@@ -86,7 +86,7 @@ FROM
                             AND event_timestamp >= {since:DateTime64(3, 'UTC')}
                             AND event_timestamp < {horizon:DateTime64(3, 'UTC')} AS in_window,
                         bitShiftLeft(toUInt64(toUnixTimestamp64Milli(event_timestamp)), 8)
-                            + bitShiftLeft(toUInt64(indexOf(steps, toString(event_type))), 4) AS packed
+                            + bitShiftLeft(toUInt64(transform(event_type, steps, types, 0)), 4) AS packed
                     FROM acts
                     WHERE person IN
                     (
@@ -109,4 +109,5 @@ FROM
 )
 GROUP BY GROUPING SETS ((step), (value, step))
 ORDER BY together DESC, value, step
-SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
+SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0,
+    group_by_two_level_threshold = 0, group_by_two_level_threshold_bytes = 0

@@ -74,4 +74,5 @@ FROM
     )
     GROUP BY driver_id
 )
-SETTINGS use_index_for_in_with_subqueries = 0
+SETTINGS use_index_for_in_with_subqueries = 0,
+    group_by_two_level_threshold = 0, group_by_two_level_threshold_bytes = 0
