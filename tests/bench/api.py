@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from openride_analytics import kafka
 from openride_analytics.embedded.redis import EmbeddedRedis
+from openride_analytics.store.clickhouse import ClickHouse
 from tests.bench.bare import Bare
 from tests.bench.dashboards import TTL_SECONDS, hit_ratio
 from tests.bench.figures import Figure, quantile, say, table
@@ -39,6 +40,8 @@ WARM_SECONDS = 15  # what servers and the service do once is done, and parts lie
 LINGER_MS = 100  # the load and Kafka would not be on the same cores elsewhere: as little as can be
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
+# What takes ClickHouse as long on an idle machine, whatever is stored: two runs compare as this does, before and after.
+YARDSTICK = "SELECT uniqExact(cityHash64(number)) AS n FROM numbers_mt(2000000)"
 BARE = 10  # of these samples the same SQL is sent by another client, in turn with the service
 
 
@@ -77,7 +80,9 @@ async def measure(sizes: Sequence[int], ingest_seconds: int) -> list[Figure]:
                 await populate(client, size, now)
                 await asyncio.sleep(SETTLE_SECONDS)
                 if n == 0:
+                    figures.append(await _yardstick(client, "before"))
                     figures += await _whole(site, environ, now, size)
+                    figures.append(await _yardstick(client, "after"))
                     say(table(figures))  # the rest takes long
                     if ingest_seconds:
                         await kafka.create_topics(settings)
@@ -87,6 +92,15 @@ async def measure(sizes: Sequence[int], ingest_seconds: int) -> list[Figure]:
                         asked = await asyncio.to_thread(_uncached, port, now, 30)
                     figures += _growth(asked, size)
     return figures
+
+
+async def _yardstick(client: ClickHouse, when: str) -> Figure:
+    took = []
+    for _ in range(SAMPLES):
+        begun = time.perf_counter()
+        await client.select(YARDSTICK)
+        took.append((time.perf_counter() - begun) * 1000)
+    return Figure("api", f"a fixed statement, {when}, median", quantile(took, 0.5), "ms")
 
 
 async def _whole(site: Servers, environ: Mapping[str, str], now: datetime, size: int) -> list[Figure]:
