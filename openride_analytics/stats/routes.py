@@ -75,7 +75,7 @@ async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limi
 
 
 async def _departed(clickhouse: ClickHouse, asked: Mapping[str, object]) -> dict[str, Column]:
-    """How full routes were."""
+    """How full routes were; asked again, of events, if creations of one booking disagree. Seldom: it takes longer."""
     types = {"route": ID, "departures": COUNT, "filled": COUNT, "disputed": COUNT}
     for bookings in ("plain", "disputed"):
         part = statement(f"metrics/departures_{bookings}")
