@@ -16,10 +16,8 @@ from tests.support.events import example
 from tests.support.warehouse import store
 
 LEFT = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(hours=12)
-HALF, FULL = (
-    str(UUID(int=1)),
-    str(UUID(int=2)),
-)  # routes of four seats; what is booked first takes two of HALF's
+# Routes of four seats; what is booked first takes two of HALF's.
+HALF, FULL = str(UUID(int=1)), str(UUID(int=2))
 
 
 @pytest.mark.parametrize("sort", RouteSort)
