@@ -19,6 +19,7 @@ Column: TypeAlias = NDArray[Any]
 ID: Final = np.dtype("S16")  # a UUID: 16 bytes, in the order of ids as text
 COUNT: Final = np.dtype("<u8")  # a UInt64
 MONEY: Final = np.dtype([("low", "<u8"), ("high", "<i8")])  # a Decimal(38, 2): so many cents, in two halves
+CENTS: Final = np.dtype("<i8")  # a Decimal(18, 2) or shorter: so many cents
 MOMENT: Final = np.dtype("<i8")  # a DateTime64(3): milliseconds since 1970
 SECOND: Final = np.dtype("<u4")  # a UInt32: seconds since 1970
 BITS: Final = np.dtype("u1")  # a UInt8

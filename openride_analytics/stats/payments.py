@@ -14,26 +14,35 @@ from openride_analytics.stats.columns import Column, amount_of, blocks_of
 from openride_analytics.stats.numbers import mean, money, rate
 from openride_analytics.stats.payment_events import FAILED, INITIATED, SUCCESS, Group, counted
 from openride_analytics.stats.questions import Question
+from openride_analytics.stats.repeated import Became, Lives
 from openride_analytics.stats.series import WHOLE, Parts, Row, in_buckets, parts, series
 from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.raw import RawBlock
 
+_LIVES: Final = Lives(
+    "agg_payments", "payment_id", 0b0111, "initiated", "succeeded"
+)  # refunds there may be many
 _NO_REFUNDS: Final = {"refunded": 0, "refunds": Decimal(0)}
 
 
 async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics:
     """Payments in the question's range; revenue in its currency. Raises Retryable, TooMuch."""
-    events, refunds = await together(
-        blocks_of(clickhouse, "metrics/payments", in_buckets(question)),
+    (events, became), refunds = await together(
+        together(
+            blocks_of(clickhouse, "metrics/payments", in_buckets(question)),
+            Became.of(clickhouse, question, _LIVES),
+        ),
         parts(clickhouse, question, "metrics/refunds", currency=question.currency),
     )
     # Some 30 ms where a million succeeded.
-    return await asyncio.to_thread(_shape, question, events, refunds)
+    return await asyncio.to_thread(_shape, question, events, became, refunds)
 
 
-def _shape(question: Question, events: Sequence[RawBlock], refunds: Parts) -> PaymentMetrics:
+def _shape(question: Question, events: Sequence[RawBlock], became: Became, refunds: Parts) -> PaymentMetrics:
     found = counted(events)
+    initiated, paid, *_ = became.new(found.initiated)
+    _, settled, _, returned = became.over(found.settled)
 
     def point(timestamp: str, part: tuple[Sequence[Group], Row]) -> PaymentPoint:
         groups, refunded = part
@@ -61,8 +70,8 @@ def _shape(question: Question, events: Sequence[RawBlock], refunds: Parts) -> Pa
         payments_success=_count(groups, SUCCESS),
         payments_failed=_count(groups, FAILED),
         payments_refunded=refunded["refunded"],
-        success_rate=rate(found.paid, found.initiated),
-        refund_rate=rate(found.returned, found.settled),
+        success_rate=rate(paid, initiated),
+        refund_rate=rate(returned, settled),
         avg_processing_time_ms=mean(_sum(found.times), found.times.size),
         p50_processing_time_ms=p50,
         p95_processing_time_ms=p95,

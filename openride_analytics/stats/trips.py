@@ -1,19 +1,46 @@
 """Trips: how many, how they end, what they earn."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC
 from decimal import Decimal
+from typing import Final
+
+import numpy as np
 
 from openride_analytics.schema.results import TripMetrics, TripPoint
+from openride_analytics.stats.columns import (
+    BITS,
+    CENTS,
+    ID,
+    MONEY,
+    Column,
+    amount_of,
+    blocks_of,
+    cents_of,
+    values,
+)
 from openride_analytics.stats.numbers import mean, money, rate
 from openride_analytics.stats.questions import Question
-from openride_analytics.stats.series import WHOLE, Row, parts, series
+from openride_analytics.stats.repeated import Became, Counted, Lives
+from openride_analytics.stats.series import WHOLE, Row, in_buckets, series
+from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.store.raw import RawBlock
+
+_LIVES: Final = Lives("agg_trips", "trip_id", 0b111, "started", "started")
+_STARTED, _COMPLETED, _CANCELLED = range(1, 4)  # types in metrics/trips
+_MINUTES: Final = np.dtype("<u4")
+_KILOMETERS: Final = np.dtype("<f8")
 
 
 async def trips(clickhouse: ClickHouse, question: Question) -> TripMetrics:
-    """Trips in the question's range. Raises Retryable."""
-    found = await parts(clickhouse, question, "metrics/trips")
-    return _shape(question, found.get(WHOLE, _EMPTY), series(question, found, _point, _EMPTY))
+    """Trips in the question's range. Raises Retryable, TooMuch."""
+    events, became = await together(
+        blocks_of(clickhouse, "metrics/trips", in_buckets(question)),
+        Became.of(clickhouse, question, _LIVES),
+    )
+    return await asyncio.to_thread(_shape, question, events, became)
 
 
 _EMPTY: Row = {
@@ -25,9 +52,6 @@ _EMPTY: Row = {
     "on_time": 0,
     "earnings": Decimal(0),
     "commission": Decimal(0),
-    "active_drivers": 0,
-    "rated": 0,
-    "finished": 0,
 }
 
 
@@ -41,7 +65,32 @@ def _point(timestamp: str, row: Row) -> TripPoint:
     )
 
 
-def _shape(question: Question, row: Row, points: list[TripPoint] | None) -> TripMetrics:
+def _shape(question: Question, events: Sequence[RawBlock], became: Became) -> TripMetrics:
+    counted = Counted(events)
+    is_completion = counted.type == _COMPLETED
+
+    def amounts(name: str, of_event: str) -> list[Decimal]:
+        cents = cents_of(values(events, name, MONEY))
+        return [
+            amount_of(each)
+            for each in counted.total(cents, counted.of_firsts(of_event, CENTS) * is_completion)
+        ]
+
+    found = counted.parts(
+        started=counted.count("started", counted.type == _STARTED),
+        completed=counted.count("completed", is_completion),
+        cancelled=counted.count("cancelled", counted.type == _CANCELLED),
+        minutes=counted.count("minutes", counted.of_firsts("lasted", _MINUTES) * is_completion),
+        kilometers=counted.total(
+            values(events, "kilometers", _KILOMETERS),
+            counted.of_firsts("distance", _KILOMETERS) * is_completion,
+        ),
+        on_time=counted.count("punctual", counted.of_firsts("in_time", BITS) * is_completion),
+        earnings=amounts("earnings", "earned"),
+        commission=amounts("commission", "charged"),
+    )
+    row = found.get(WHOLE, _EMPTY)
+    started, finished, *_ = became.new(counted.entities(_STARTED))
     return TripMetrics(
         date_range=question.period.label,
         timezone=question.period.zone.key,
@@ -49,12 +98,19 @@ def _shape(question: Question, row: Row, points: list[TripPoint] | None) -> Trip
         trips_started=row["started"],
         trips_completed=row["completed"],
         trips_cancelled=row["cancelled"],
-        completion_rate=rate(row["finished"], row["rated"]),
+        completion_rate=rate(finished, started),
         avg_duration_minutes=mean(row["minutes"], row["completed"]),
         avg_distance_km=mean(row["kilometers"], row["completed"]),
         on_time_performance=rate(row["on_time"], row["completed"]),
         total_driver_earnings=money(row["earnings"]),
         total_platform_commission=money(row["commission"]),
-        active_drivers=row["active_drivers"],
-        time_series=points,
+        active_drivers=_drivers(events, counted),
+        time_series=series(question, found, _point, _EMPTY),
     )
+
+
+def _drivers(events: Sequence[RawBlock], counted: Counted) -> int:
+    """Distinct ones, of starts and completions."""
+    drove = counted.in_whole & np.isin(counted.type, (_STARTED, _COMPLETED))
+    found: Column = np.concatenate([values(events, "drivers", ID), counted.of_firsts("driver", ID)[drove]])
+    return int(np.unique(found).size)

@@ -14,6 +14,7 @@ few reads, however many rows it has.
 | Nullable(one of these, not String)  | all nulls first, one byte each (1: null)            |
 | LowCardinality(String)              | indices into `keys`                                 |
 | Array(one of fixed length)          | where each ends, UInt64, in `ends`; then all values |
+| SimpleAggregateFunction(f, one of fixed length) | as of that one                          |
 """
 
 import re
@@ -131,7 +132,8 @@ async def _exactly(reader: Any, length: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _width(type_: str) -> int:
+    aggregate = re.fullmatch(r"SimpleAggregateFunction\(\w+, (.+)\)", type_)
     for pattern, width in _FIXED:
-        if re.fullmatch(pattern, type_):
+        if re.fullmatch(pattern, aggregate[1] if aggregate else type_):
             return width
     raise Fatal(f"clickhouse: a column of the type {type_}")

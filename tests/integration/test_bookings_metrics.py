@@ -123,6 +123,31 @@ async def test_a_booking_may_have_the_least_of_ids(warehouse: ClickHouse) -> Non
     assert totals_of(await bookings(warehouse, question)) == reference.totals()
 
 
+async def test_bookings_may_have_one_hash(warehouse: ClickHouse) -> None:
+    """One of which had an event twice, so that both are told by their events."""
+    block = await warehouse.select(
+        "SELECT groupArray(id) AS ids FROM (SELECT reinterpretAsUUID(toUInt128(number)) AS id FROM numbers(300000)) "
+        "GROUP BY toUInt32(cityHash64(id)) HAVING count() = 2 ORDER BY ids LIMIT 1",
+        {},
+        name="one_hash",
+    )
+    repeated, clear = map(str, block.one()["ids"])
+    rng, ids = random.Random(0), {name: str(UUID(int=1)) for name in ("rider_id", "driver_id", "route_id")}
+    events = [
+        _event(rng, step, NOW - timedelta(days=days), ids | {"booking_id": booking})
+        for booking, step, days in (
+            (repeated, "created", 9),
+            (repeated, "created", 8),
+            (clear, "created", 8),
+            (clear, "confirmed", 7),
+        )
+    ]
+    await store(warehouse, events, token="one hash")
+    question = ask(NOW.date() - timedelta(days=20), NOW.date(), "UTC")
+    reference = Reference(events, question.period.since, question.period.until)
+    assert totals_of(await bookings(warehouse, question)) == reference.totals()
+
+
 @pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize("zone", ZONES)
 async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -> None:
@@ -133,6 +158,12 @@ async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -
     begins = [datetime.fromisoformat(point.pop("timestamp")) for point in points]
     ends = [*begins[1:], asked.until]
     assert points == [reference.point(b, e) for b, e in zip(begins, ends, strict=True)]
+
+
+async def test_a_series_changes_no_total(filled: ClickHouse) -> None:
+    question = ask(FIRST, FIRST + timedelta(days=24), "UTC", Granularity.DAILY)
+    reference = Reference(EVENTS, question.period.since, question.period.until)
+    assert totals_of(await bookings(filled, question)) == reference.totals()
 
 
 async def test_a_range_without_events_has_zeros_and_no_rates(filled: ClickHouse) -> None:

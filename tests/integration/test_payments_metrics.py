@@ -83,6 +83,12 @@ async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -
     assert [point for *_, point in parts] == [Reference(part, b, e).point() for b, e, part, _ in parts]
 
 
+async def test_a_series_changes_no_total(filled: ClickHouse) -> None:
+    question = month("UTC", Granularity.DAILY)
+    expected = Reference(EVENTS, question.period.since, question.period.until)
+    assert reference.totals_of(await payments(filled, question)) == expected.totals()
+
+
 async def test_a_range_without_events_has_zeros_and_no_rates(filled: ClickHouse) -> None:
     day = FIRST - timedelta(days=100)
     assert reference.totals_of(await payments(filled, ask(day, day, "UTC"))) == {
@@ -124,6 +130,18 @@ async def test_of_two_successes_in_one_millisecond_the_lesser_id_as_text_is_firs
     await store(warehouse, events, token=str(uuid4()))
     answer = await payments(warehouse, ask(at.date(), at.date(), "UTC"))
     assert answer.total_revenue == "1.00"
+
+
+async def test_a_method_that_only_a_repeated_event_has_is_not_listed(warehouse: ClickHouse) -> None:
+    chance, at = Chance(0), datetime.fromisoformat("2026-10-05T08:00:00+00:00")
+    ids = {"payment_id": chance.some_id(), "booking_id": chance.some_id(), "rider_id": chance.some_id()}
+    events = [
+        chance.event("payment.initiated", at + timedelta(hours=later), **ids, payment_method=method)
+        for later, method in enumerate(("card", "ussd"))
+    ]
+    await store(warehouse, events, token=str(uuid4()))
+    answer = await payments(warehouse, ask(at.date(), at.date(), "UTC"))
+    assert [each.payment_method for each in answer.by_method] == ["card"]
 
 
 @pytest.fixture

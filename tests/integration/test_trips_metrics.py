@@ -27,7 +27,7 @@ def generated(seed: int, count: int = 400) -> list[dict[str, Any]]:
     """Trips some of whose steps are missing, or come again with other figures, or another driver."""
     chance = Chance(seed)
     rng, events = chance.rng, []
-    drivers = [chance.some_id() for _ in range(60)]
+    drivers = [chance.some_id() for _ in range(400)]  # some of whom only repeat what another did
     for _ in range(count):
         ids = {name: chance.some_id() for name in IDS}
         at = chance.moment()
@@ -92,6 +92,12 @@ async def test_series(filled: ClickHouse, zone: str, granularity: Granularity) -
     answer = await trips(filled, question)
     parts = list(reference.split(answer, question.period.until, inside))
     assert [point for *_, point in parts] == [Reference(part, b, e).point() for b, e, part, _ in parts]
+
+
+async def test_a_series_changes_no_total(filled: ClickHouse) -> None:
+    question = month("UTC", Granularity.DAILY)
+    expected = Reference(EVENTS, question.period.since, question.period.until)
+    assert reference.totals_of(await trips(filled, question)) == expected.totals()
 
 
 async def test_a_range_without_events_has_zeros_and_no_rates(filled: ClickHouse) -> None:
