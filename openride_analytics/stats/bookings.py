@@ -55,9 +55,9 @@ def _point(timestamp: str, row: Row) -> BookingPoint:
 
 def _shape(question: Question, events: Sequence[RawBlock], became: Became) -> BookingMetrics:
     counted = Counted(events)
-    is_confirmation, actor = counted.type == _CONFIRMED, counted.of_firsts("actor", BITS)
+    is_confirmation, actor = counted.type == _CONFIRMED, counted.firsts.of("actor", BITS)
     cents = counted.total(
-        cents_of(values(events, "total_value", MONEY)), counted.of_firsts("price", CENTS) * is_confirmation
+        cents_of(values(events, "total_value", MONEY)), counted.firsts.of("price", CENTS) * is_confirmation
     )
     found = counted.parts(
         created=counted.count("created", counted.type == _CREATED),

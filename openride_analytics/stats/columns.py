@@ -108,6 +108,16 @@ def cents_of(money: Column) -> Column:
     return cents
 
 
+def money_added(money: Column, at: Column, cents: Column) -> Column:
+    """A column of MONEY with so many cents added at those places, also at one more than once."""
+    total = money.copy()
+    places, of_place = np.unique(at, return_inverse=True)
+    sums = cents_of(money[places])
+    np.add.at(sums, of_place, cents.astype(object))
+    total["low"][places], total["high"][places] = sums & 0xFFFF_FFFF_FFFF_FFFF, sums >> 64
+    return total
+
+
 def amount_of(cents: int) -> Decimal:
     """In units of a currency."""
     return Decimal(cents).scaleb(-2)

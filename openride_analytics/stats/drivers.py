@@ -3,12 +3,15 @@
 from datetime import UTC
 from typing import Any
 
+import numpy as np
+
 from openride_analytics.schema.queries import DriverSort, Granularity
 from openride_analytics.schema.results import DriverMetrics, DriverRow, EarningsDistribution
-from openride_analytics.stats.columns import COUNT, ID, Column, columns, ids_of, looked_up
+from openride_analytics.stats.columns import BITS, COUNT, ID, Column, blocks_of, ids_of, looked_up, values
 from openride_analytics.stats.numbers import mean_money, money, rate
 from openride_analytics.stats.periods import Period, buckets
 from openride_analytics.stats.questions import Question
+from openride_analytics.stats.repeated import Firsts
 from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.sql import statement
@@ -48,10 +51,17 @@ async def _found(clickhouse: ClickHouse, period: Period, sort: DriverSort, limit
 
 
 async def _booked(clickhouse: ClickHouse, period: Period) -> dict[str, Column]:
-    types = {"driver": ID, "created": COUNT, "cancelled": COUNT}
-    return await columns(
-        clickhouse, "metrics/driver_bookings", types, {"since": period.since, "until": period.until}
-    )
+    """By driver: how many of their bookings were created in the period, and how many of these they cancelled."""
+    asked = {"since": period.since, "until": period.until}
+    blocks = await blocks_of(clickhouse, "metrics/driver_bookings", asked)
+    repeated = Firsts(blocks)
+    return {
+        "driver": values(blocks, "driver", ID),
+        "created": repeated.added_to(values(blocks, "created", COUNT), np.ones(repeated.row.size)),
+        "cancelled": repeated.added_to(
+            values(blocks, "cancelled", COUNT), repeated.of("was_cancelled", BITS)
+        ),
+    }
 
 
 def _row(found: tuple[Any, ...], created: int, cancelled: int) -> DriverRow:

@@ -70,7 +70,7 @@ def counted(blocks: Sequence[RawBlock]) -> Counted:
         np.tile(column, 2)
         for column in (entity.values, values(blocks, "at", MOMENT), values(blocks, "event", ID))
     )
-    first = firsts(part, type_[row], whose, at, event)
+    first = firsts(whose, at, event, part, type_[row])
     new, settled = (
         first[(part[first] == WHOLE) & (type_[row[first]] == _TYPES.index(name))]
         for name in (INITIATED, SUCCESS)

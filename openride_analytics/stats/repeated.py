@@ -29,12 +29,39 @@ from openride_analytics.store.raw import RawBlock
 _TYPES: Final = range(4)  # of the events of an entity: bits of what it ever had
 
 
-def firsts(part: Column, type_: Column, entity: Column, at: Column, event: Column) -> Column:
-    """Where the first event of each part, type and entity stands: the one with the least (at, event)."""
+def firsts(entity: Column, at: Column, event: Column, *apart: Column) -> Column:
+    """Where the first event of each entity stands, the one with the least (at, event); where something is told `apart`,
+    of each value of that."""
     order = np.lexsort((event, at))
-    keys = [np.unique(column[order], return_inverse=True)[1] for column in (part, type_, entity)]
+    keys = [np.unique(column[order], return_inverse=True)[1] for column in (*apart, entity)]
     key = np.ravel_multi_index(keys, [int(key.max(initial=0)) + 1 for key in keys])
     return order[np.unique(key, return_index=True)[1]]
+
+
+class Firsts:
+    """The first events among those that the rows of a statement tell, in arrays; of each the `row` that tells it."""
+
+    def __init__(
+        self, blocks: Sequence[RawBlock], *, in_each_row: bool = False, of_type: Column | None = None
+    ) -> None:
+        """Of each entity, or of each in each row, or of each type. The arrays are entity, at, event, and more."""
+        self._blocks = blocks
+        entity = lists(blocks, "entity", ID)
+        row = np.repeat(np.arange(entity.lengths.size), entity.lengths)
+        apart = ((row,) if in_each_row else ()) + (() if of_type is None else (of_type,))
+        at, event = values(blocks, "at", MOMENT), values(blocks, "event", ID)
+        self._picked = firsts(entity.values, at, event, *apart)
+        self.row = row[self._picked]
+
+    def of(self, name: str, type_: np.dtype[Any]) -> Column:
+        """Of each what the array of that name says, a column of that type."""
+        return values(self._blocks, name, type_)[self._picked]
+
+    def added_to(self, plain: Column, amounts: Column) -> Column:
+        """The amounts added to those of their rows."""
+        total = plain.copy()
+        np.add.at(total, self.row, amounts.astype(total.dtype))
+        return total
 
 
 class Counted:
@@ -45,24 +72,13 @@ class Counted:
         """The statement's columns are at least part, and of the events, in arrays: type, entity, at and event."""
         self._blocks = blocks
         self._part = values(blocks, "part", SECOND)
-        entity = lists(blocks, "entity", ID)
-        row = np.repeat(np.arange(self._part.size), entity.lengths)
-        type_ = values(blocks, "type", BITS)
-        self._first = firsts(
-            row, type_, entity.values, values(blocks, "at", MOMENT), values(blocks, "event", ID)
-        )
-        self._row = row[self._first]
-        self._entity = entity.values[self._first]
-        self.type = type_[self._first]
-        self.in_whole = self._part[self._row] == WHOLE
-
-    def of_firsts(self, name: str, type_: np.dtype[Any]) -> Column:
-        """Of each first event what the array of that name says, a column of that type."""
-        return values(self._blocks, name, type_)[self._first]
+        self.firsts = Firsts(blocks, in_each_row=True, of_type=values(blocks, "type", BITS))
+        self.type = self.firsts.of("type", BITS)
+        self.in_whole = self._part[self.firsts.row] == WHOLE
 
     def entities(self, type_: int) -> Column:
         """Whose first event of that type in the range as a whole is among these: each once."""
-        found: Column = self._entity[self.in_whole & (self.type == type_)]
+        found: Column = self.firsts.of("entity", ID)[self.in_whole & (self.type == type_)]
         return found
 
     def count(self, name: str, are_counted: Column) -> list[int]:
@@ -71,9 +87,7 @@ class Counted:
 
     def total(self, plain: Column, amounts: Column) -> list[Any]:
         """Of each part: the amount, with those of the first events."""
-        total = plain.copy()
-        np.add.at(total, self._row, amounts.astype(total.dtype))
-        found: list[Any] = total.tolist()
+        found: list[Any] = self.firsts.added_to(plain, amounts).tolist()
         return found
 
     def parts(self, **told: Sequence[Any]) -> Parts:

@@ -73,19 +73,19 @@ def _shape(question: Question, events: Sequence[RawBlock], became: Became) -> Tr
         cents = cents_of(values(events, name, MONEY))
         return [
             amount_of(each)
-            for each in counted.total(cents, counted.of_firsts(of_event, CENTS) * is_completion)
+            for each in counted.total(cents, counted.firsts.of(of_event, CENTS) * is_completion)
         ]
 
     found = counted.parts(
         started=counted.count("started", counted.type == _STARTED),
         completed=counted.count("completed", is_completion),
         cancelled=counted.count("cancelled", counted.type == _CANCELLED),
-        minutes=counted.count("minutes", counted.of_firsts("lasted", _MINUTES) * is_completion),
+        minutes=counted.count("minutes", counted.firsts.of("lasted", _MINUTES) * is_completion),
         kilometers=counted.total(
             values(events, "kilometers", _KILOMETERS),
-            counted.of_firsts("distance", _KILOMETERS) * is_completion,
+            counted.firsts.of("distance", _KILOMETERS) * is_completion,
         ),
-        on_time=counted.count("punctual", counted.of_firsts("in_time", BITS) * is_completion),
+        on_time=counted.count("punctual", counted.firsts.of("in_time", BITS) * is_completion),
         earnings=amounts("earnings", "earned"),
         commission=amounts("commission", "charged"),
     )
@@ -112,5 +112,5 @@ def _shape(question: Question, events: Sequence[RawBlock], became: Became) -> Tr
 def _drivers(events: Sequence[RawBlock], counted: Counted) -> int:
     """Distinct ones, of starts and completions."""
     drove = counted.in_whole & np.isin(counted.type, (_STARTED, _COMPLETED))
-    found: Column = np.concatenate([values(events, "drivers", ID), counted.of_firsts("driver", ID)[drove]])
+    found: Column = np.concatenate([values(events, "drivers", ID), counted.firsts.of("driver", ID)[drove]])
     return int(np.unique(found).size)
