@@ -39,7 +39,7 @@ MANY = """INSERT INTO daily_booking_metrics (event_type, event_timestamp, bookin
 # Whoever reads bookings waits for ten seconds, a hundredth at a time.
 SLOW = (
     "RENAME TABLE daily_booking_metrics TO quick",
-    """CREATE VIEW daily_booking_metrics AS SELECT quick.* FROM quick CROSS JOIN
+    """CREATE VIEW daily_booking_metrics AS SELECT quick.*, quick.id_hash FROM quick CROSS JOIN
     (SELECT sum(sleepEachRow(0.01)) AS slept FROM numbers(1000) SETTINGS max_block_size = 1) AS slow""",
 )
 
