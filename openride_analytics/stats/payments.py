@@ -20,19 +20,16 @@ from openride_analytics.stats.together import together
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.raw import RawBlock
 
-_LIVES: Final = Lives(
-    "agg_payments", "payment_id", 0b0111, "initiated", "succeeded"
-)  # refunds there may be many
+# Without the bit of refunds: there may be many.
+_LIVES: Final = Lives("agg_payments", "payment_id", 0b0111, "initiated", "succeeded")
 _NO_REFUNDS: Final = {"refunded": 0, "refunds": Decimal(0)}
 
 
 async def payments(clickhouse: ClickHouse, question: Question) -> PaymentMetrics:
     """Payments in the question's range; revenue in its currency. Raises Retryable, TooMuch."""
-    (events, became), refunds = await together(
-        together(
-            blocks_of(clickhouse, "metrics/payments", in_buckets(question)),
-            Became.of(clickhouse, question, _LIVES),
-        ),
+    events, became, refunds = await together(
+        blocks_of(clickhouse, "metrics/payments", in_buckets(question)),
+        Became.of(clickhouse, question, _LIVES),
         parts(clickhouse, question, "metrics/refunds", currency=question.currency),
     )
     # Some 30 ms where a million succeeded.

@@ -20,8 +20,9 @@ EARLIER: Final = Earlier(days=MONTH, ever=types_of("user", "route"))
 
 async def users(clickhouse: ClickHouse, question: Question) -> UserMetrics:
     """People in the question's range. Raises Retryable."""
-    (active, people), found = await together(
-        together(_active(clickhouse, question.period), _people(clickhouse, question.period)),
+    active, people, found = await together(
+        _active(clickhouse, question.period),
+        _people(clickhouse, question.period),
         _buckets(clickhouse, question),
     )
     return _shape(question, active | people, series(question, found, _point, _EMPTY))

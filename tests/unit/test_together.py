@@ -17,8 +17,8 @@ async def value(found: int) -> int:
     return found
 
 
-async def test_both_are_returned_in_their_order() -> None:
-    assert await together(value(1), value(2)) == (1, 2)
+async def test_all_are_returned_in_their_order() -> None:
+    assert await together(value(1), value(2), value(3)) == (1, 2, 3)
 
 
 async def test_the_other_one_is_over_when_one_has_failed() -> None:
