@@ -16,13 +16,13 @@ WITH
         SELECT toUInt32(cityHash64(payment_id)) FROM agg_payments FINAL WHERE events != bitCount(bitAnd(seen, 7))
     ) AS clear,
     groupArrayIf(
-        (payment_id, event_timestamp, event_id, amount, toUInt64(processing_time_ms)), NOT clear) AS others
+        (payment_id, event_timestamp, event_id, amount, processing_time_ms), NOT clear) AS others
 SELECT
     roundDown(toUnixTimestamp(event_timestamp), {edges:Array(UInt32)}) AS part,
     toLowCardinality(any(daily_payment_metrics.terms)) AS terms,
     countIf(clear) AS payments,
     sumIf(amount, clear) AS amounts,
-    groupArrayIf(toUInt64(processing_time_ms), clear AND event_type = 'payment.success') AS times,
+    groupArrayIf(processing_time_ms, clear AND event_type = 'payment.success') AS times,
     others.1 AS entity,
     others.2 AS at,
     others.3 AS event,
