@@ -27,6 +27,7 @@ from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.raw import RawBlock
 
 _TYPES: Final = range(4)  # of the events of an entity: bits of what it ever had
+_BEGAN, _ENDED = 0, 1  # those with which it began, and ended
 
 
 def firsts(entity: Column, at: Column, event: Column, *apart: Column) -> Column:
@@ -146,14 +147,16 @@ class Became:
     def new(self, others: Column) -> list[int]:
         """By type of event: how many of those that began ever had it. `others` are the ids of those that began and may
         be unclear, each once."""
-        return self._had(self.is_new, others)
+        return self._had(self.is_new, others, _BEGAN)
 
     def over(self, others: Column) -> list[int]:
         """The same of those that ended."""
-        return self._had(self.is_over, others)
+        return self._had(self.is_over, others, _ENDED)
 
-    def _had(self, are_meant: Column, others: Column) -> list[int]:
+    def _had(self, are_meant: Column, others: Column, type_: int) -> list[int]:
         meant, seen = self.entities * are_meant, looked_up(others, self.unclear, self.unclear_seen)
+        # That they began may have been stored only after this was asked: then a rate could pass 100.
+        seen = seen[_has(seen, type_)]
         return [int(meant[_has(self.seen, bit)].sum()) + int(_has(seen, bit).sum()) for bit in _TYPES]
 
 
