@@ -100,9 +100,8 @@ def _booked(confirmed: Sequence[RawBlock]) -> dict[str, Column]:
             values(confirmed, "revenue", MONEY), repeated.row, repeated.of("price", CENTS)
         ),
     }
-    known = np.flatnonzero(
-        found["bookings"]
-    )  # a confirmation that is not the first may be all that a route has
+    # A confirmation that is not the first may be all that a route has.
+    known = np.flatnonzero(found["bookings"])
     return {name: column[known] for name, column in found.items()}
 
 
