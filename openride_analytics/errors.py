@@ -1,4 +1,5 @@
-"""Every error this package raises on purpose, split by what whoever catches it must do.
+"""The errors that modules raise for others, split by what whoever catches them must do. What only one other catches, by
+its name, is defined where it is raised.
 
 OpenRideError
 ├── Rejected    this message can never be stored: dead-letter it, go on
@@ -49,6 +50,11 @@ class Invalid(OpenRideError):  # noqa: N818
         self.allowed = allowed
 
 
+def quotable(name: str) -> str:
+    """A name that somebody else chose, fit to be quoted."""
+    return "".join(char if char.isprintable() else "?" for char in name[:64])
+
+
 class TooMuch(OpenRideError):  # noqa: N818
     """A question that was stopped for what it costs. `limit` is what it had too much of, in words: "time"."""
 
@@ -58,7 +64,7 @@ class TooMuch(OpenRideError):  # noqa: N818
 
 
 class Retryable(OpenRideError):  # noqa: N818
-    """`dependency` (clickhouse, kafka, redis, postgres, smtp, jwks) failed; the same call may succeed later."""
+    """`dependency` (as kafka, clickhouse, redis) failed; the same call may succeed later."""
 
     def __init__(self, dependency: str, problem: str) -> None:
         super().__init__(f"{dependency}: {problem}")

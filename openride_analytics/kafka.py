@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -42,21 +44,30 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-async def create_topics(settings: Settings) -> list[str]:
-    """Create the topics that are missing and return their names. Raises Retryable when Kafka cannot do it now."""
+@contextmanager
+def translated(problem: str) -> Iterator[None]:
+    """Whatever Kafka's clients raise within is raised as Retryable: the problem, and the kind of error."""
+    try:
+        yield
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise Retryable("kafka", f"{problem}: {type(error).__name__}") from error
+
+
+async def create_topics(settings: Settings) -> None:
+    """Create the topics that are missing; in production somebody else does. Raises Retryable."""
+    if settings.app.env == "production":
+        return
     admin = AIOKafkaAdminClient(**client_options(settings.kafka))
     try:
-        async with asyncio.timeout(CREATE_TIMEOUT):
-            await admin.start()
-            known = set(await admin.list_topics())
-            missing = [topic for topic in _wanted(settings) if topic.name not in known]
-            if missing:
-                await _create(admin, missing)
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise Retryable("kafka", f"topics could not be created: {type(error).__name__}") from error
+        with translated("topics could not be created"):
+            async with asyncio.timeout(CREATE_TIMEOUT):
+                await admin.start()
+                known = set(await admin.list_topics())
+                missing = [topic for topic in _wanted(settings) if topic.name not in known]
+                if missing:
+                    await _create(admin, missing)
     finally:
         await admin.close()
-    return [topic.name for topic in missing]
 
 
 def _wanted(settings: Settings) -> list[NewTopic]:

@@ -11,13 +11,13 @@ import json
 import logging
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from typing import Any, Final
 
 from jwt import PyJWK
 
 from openride_analytics.clock import Clock
+from openride_analytics.compute import Thread
 from openride_analytics.errors import Retryable
 
 log = logging.getLogger("openride.access")
@@ -31,7 +31,7 @@ _MOST_BYTES: Final = 1 << 20
 _CHUNK: Final = 1 << 16
 
 # A thread of its own: an issuer that answers drop by drop keeps no other work waiting.
-_THREAD: Final = ThreadPoolExecutor(1, "jwks")
+_apart: Final = Thread("jwks")
 
 
 class PublishedKeys:
@@ -77,10 +77,9 @@ class PublishedKeys:
         await asyncio.shield(fetching)  # one caller's leaving is not the others' loss
 
     async def _fetch(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                body = await loop.run_in_executor(_THREAD, _download, self._url)
+                body = await _apart(lambda: _download(self._url))
             keys = _parse(body, self._algorithm)
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             # Only the kind of error: its text may quote what was received.

@@ -9,6 +9,7 @@ import msgspec
 from litestar import MediaType, Request, Response
 
 from openride_analytics.api.dependencies import Resources, questions
+from openride_analytics.clock import utc_now
 from openride_analytics.schema import results
 from openride_analytics.schema.queries import RangeQuery
 from openride_analytics.stats.keeping import Keeper, Keeping
@@ -36,7 +37,7 @@ class Kept:
     @property
     def now(self) -> datetime:
         """What time it is for whoever asks."""
-        return datetime.fromtimestamp(self._given.clock.time(), UTC)
+        return utc_now(self._given.clock)
 
     async def answer(
         self,

@@ -17,7 +17,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 
-from openride_analytics.errors import Invalid
+from openride_analytics.errors import Invalid, quotable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -35,7 +35,7 @@ def asks(struct: type[T]) -> Provide:
 
 def decode(query_string: bytes, struct: type[T], *, others: Collection[str] = ()) -> T:
     """Raises a group of Invalid: one for each unknown, repeated or malformed parameter. `others` are left alone."""
-    given = _pairs(query_string)
+    given = pairs(query_string)
     fields = parameters(struct)
     known = ", ".join(fields) or "none"
     values: dict[str, Any] = {}
@@ -44,7 +44,7 @@ def decode(query_string: bytes, struct: type[T], *, others: Collection[str] = ()
         if name in others:
             continue
         if name not in fields:
-            problems.append(Invalid(_shown(name), "is not a parameter of this resource", known))
+            problems.append(Invalid(quotable(name), "is not a parameter of this resource", known))
         elif name in values:
             problems.append(Invalid(name, "is given more than once", "once"))
         else:
@@ -125,7 +125,8 @@ def _allowed(schema: dict[str, Any]) -> str:
     return f"{'an integer' if schema.get('type') == 'integer' else 'a ' + str(schema.get('type'))}{bounds}"
 
 
-def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+def pairs(query_string: bytes) -> list[tuple[str, str]]:
+    """Names and values of a query, as many as there may be. Raises Invalid."""
     try:
         return parse_qsl(
             query_string.decode("ascii", "replace"),
@@ -135,8 +136,3 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
         )
     except ValueError:
         raise Invalid("query", "has too many parameters", f"at most {MAX_PARAMETERS}") from None
-
-
-def _shown(name: str) -> str:
-    """A name that somebody else chose, fit to be quoted."""
-    return "".join(char if char.isprintable() else "?" for char in name[:64])

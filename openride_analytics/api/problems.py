@@ -1,8 +1,7 @@
 """Errors → HTTP: the one table. RFC 9457 problem details, never a stack trace, SQL or a secret.
 
 What may be said to a caller is decided here: an `Invalid` says all it knows; a `TooMuch` which limit it met, and what
-to ask less of; of a dependency only its name;
-of a defect nothing but the id under which the log has it.
+to ask less of; of a dependency only its name; of a defect nothing but the id under which the log has it.
 """
 
 import logging

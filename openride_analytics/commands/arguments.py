@@ -1,12 +1,9 @@
-"""What the commands that send events share: kinds of numbers, and topics to send to."""
+"""Kinds of numbers that commands take."""
 
 import argparse
 import math
 from collections.abc import Callable
 from typing import TypeVar
-
-from openride_analytics.kafka import create_topics
-from openride_analytics.settings import Settings
 
 Number = TypeVar("Number", int, float)
 
@@ -32,9 +29,3 @@ def _bounded(
 
     parse.__name__ = getattr(kind, "__name__", "number")  # argparse says it: invalid int value
     return parse
-
-
-async def ensure_topics(settings: Settings) -> None:
-    """As `serve` does: outside production, topics that are missing are made. Raises Retryable."""
-    if settings.app.env != "production":
-        await create_topics(settings)

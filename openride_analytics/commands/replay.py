@@ -9,7 +9,8 @@ import asyncio
 import sys
 import time
 
-from openride_analytics.commands.arguments import ensure_topics, nonnegative
+from openride_analytics.commands.arguments import nonnegative
+from openride_analytics.kafka import create_topics
 from openride_analytics.settings import Settings
 from openride_analytics.signals import until_signal
 from openride_analytics.simulate.replay import Options, Replay
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 async def _run(args: argparse.Namespace, settings: Settings) -> int:
     rebase = args.rebase_to is not None
     replay = Replay(Options(args.files, args.rate, rebase, args.lenient), settings.kafka)
-    await ensure_topics(settings)
+    await create_topics(settings)
     begun = time.monotonic()
     ended: bool | None = None
     try:

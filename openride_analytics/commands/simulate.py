@@ -11,7 +11,8 @@ from importlib.metadata import version
 
 import msgspec
 
-from openride_analytics.commands.arguments import ensure_topics, nonnegative, positive
+from openride_analytics.commands.arguments import nonnegative, positive
+from openride_analytics.kafka import create_topics
 from openride_analytics.settings import Settings
 from openride_analytics.signals import until_signal
 from openride_analytics.simulate.simulation import Options, Simulation
@@ -61,7 +62,7 @@ async def _run(args: argparse.Namespace, settings: Settings) -> int:
     otel = msgspec.structs.replace(settings.otel, service_name=f"{settings.otel.service_name}-simulate")
     traces = open_traces(otel, Metrics(), version=version("openride-analytics"), env=settings.app.env)
     simulation = Simulation(options, settings.kafka, traces=traces)
-    await ensure_topics(settings)
+    await create_topics(settings)
     try:
         await until_signal(simulation.run())
     finally:

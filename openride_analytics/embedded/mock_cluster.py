@@ -15,7 +15,8 @@ import socket
 import sys
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from openride_analytics.embedded.process import HOST
+
 BROKER_ID = 1
 PRODUCER = 0  # RD_KAFKA_PRODUCER
 NO_CONTROLLER = -1

@@ -20,6 +20,7 @@ logger = logging.getLogger("openride.embedded")
 
 HOST = "127.0.0.1"
 LOG_LIMIT_BYTES = 5 * 1024 * 1024
+STOP_SECONDS = 5.0
 KILL_TIMEOUT_SECONDS = 2.0
 LOCK_TIMEOUT_SECONDS = 5.0
 POLL_SECONDS = 0.02
@@ -91,7 +92,7 @@ class ServerProcess:
         """Run a program that ends by itself. Raises ServerFailed unless it succeeds in `within` seconds."""
         await self._launch(self._succeed(), f"did not finish in {within:g} s", within)
 
-    async def stop(self, *, within: float = 5.0) -> None:
+    async def stop(self, *, within: float = STOP_SECONDS) -> None:
         """Ask it to end, wait `within` seconds, kill it if need be. Idempotent; safe when never started."""
         self._stopping = True
         if self._process is not None and self._process.returncode is None:

@@ -3,9 +3,9 @@
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
-from openride_analytics.embedded.process import ServerFailed, ServerProcess
+from openride_analytics.embedded.process import STOP_SECONDS, ServerFailed, ServerProcess
 
 
 class EmbeddedServer(Protocol):
@@ -46,6 +46,7 @@ class ProcessServer(EmbeddedServer):
     """An embedded server that is one ServerProcess; its start() makes the process."""
 
     process: ServerProcess | None = None
+    stop_seconds: ClassVar[float] = STOP_SECONDS
 
     @property
     def pid(self) -> int | None:
@@ -54,7 +55,7 @@ class ProcessServer(EmbeddedServer):
 
     async def stop(self) -> None:
         if self.process is not None:
-            await self.process.stop()
+            await self.process.stop(within=self.stop_seconds)
 
     async def wait(self) -> None:
         if self.process is None:

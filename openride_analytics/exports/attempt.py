@@ -27,7 +27,6 @@ class Attempt:
     def __init__(self, folder: Path) -> None:
         self.file = folder / "file"
         self.told = Told()
-        self._folder = folder
 
     async def make(self, task: Task) -> Told:
         """Have the file made; the last that was told. Raises Died. Cancelled, it takes the process with it."""
@@ -40,7 +39,7 @@ class Attempt:
         )
         try:
             assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
-            process.stdin.write(msgspec.json.encode(task) + b"\n")
+            process.stdin.write(task.line())
             with contextlib.suppress(ConnectionError):
                 await process.stdin.drain()
             async for line in process.stdout:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from openride_analytics import settings as tree
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.exports.files import FileStore, Opened
 from openride_analytics.exports.orders import Order, understand
 from openride_analytics.schema.exports import ExportList, ExportRequest, ExportStatus, Format, Status
@@ -58,7 +58,7 @@ class Desk:
             api=self._settings.api,
             most_rows=most_rows or self._settings.exports.max_rows,
             personal=personal,
-            now=datetime.fromtimestamp(self._clock.time(), UTC),
+            now=utc_now(self._clock),
         )
 
     async def request(

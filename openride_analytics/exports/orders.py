@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from openride_analytics.errors import Invalid
+from openride_analytics.errors import Invalid, quotable
 from openride_analytics.exports.catalog import SOURCES, Source
 from openride_analytics.exports.columns import Column, Kind
 from openride_analytics.exports.names import file_name
@@ -125,14 +125,14 @@ def _columns(
     known = ", ".join(column.name for column in source.columns)
     unknown = [name for name in named if source.column(name) is None]
     if unknown:
-        problems.append(Invalid("columns", f"{_shown(unknown[0])} is not a column of this dataset", known))
+        problems.append(Invalid("columns", f"{quotable(unknown[0])} is not a column of this dataset", known))
     elif len(set(named)) < len(named):
         problems.append(Invalid("columns", "a column is named more than once", "each once"))
     return tuple(named)
 
 
 def _filter(source: Source, name: str, given: Any, problems: list[Invalid]) -> list[str | None] | None:
-    field = f"filters.{_shown(name)}"
+    field = f"filters.{quotable(name)}"
     column = source.column(name)
     if column is None or not filterable(column):
         known = ", ".join(column.name for column in source.columns if filterable(column))
@@ -231,8 +231,3 @@ def _money(text: str) -> str:
 
 def _wrong() -> Any:
     raise ValueError
-
-
-def _shown(name: str) -> str:
-    """A name that somebody else chose, fit to be quoted."""
-    return "".join(char if char.isprintable() else "?" for char in name[:64])

@@ -4,12 +4,15 @@ xlsxwriter keeps a rich string among the others, as XML, and knows it by how it 
 sent may do so too, and would be written as it is, cells and formulas in it. No rich string is ever written here.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import xlsxwriter
 from xlsxwriter.packager import Packager
 from xlsxwriter.sharedstrings import SharedStrings
 from xlsxwriter.worksheet import Worksheet
+
+# What somebody sent is a text, whatever it looks like: a formula or a link in it would be carried out.
+AS_TEXT: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
 class _Sheet(Worksheet):  # type: ignore[misc]  # the library has no types

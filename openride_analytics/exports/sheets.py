@@ -46,13 +46,7 @@ class Workbook:
         self, file: IO[bytes], scratch: Path, columns: Sequence[Column], *, rows: int = ROWS
     ) -> None:
         """`scratch`: where sheets grow until the workbook is closed. `rows`: of a sheet."""
-        options = {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-            "tmpdir": str(scratch),
-        }
+        options = {"constant_memory": True, "tmpdir": str(scratch), **plain.AS_TEXT}
         self._book = plain.Workbook(file, options)
         self._book.use_zip64()
         self._book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)})

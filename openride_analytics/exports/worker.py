@@ -16,7 +16,7 @@ from openride_analytics.exports.directory import prepare
 from openride_analytics.exports.files import FileStore, name_of
 from openride_analytics.exports.names import suffix
 from openride_analytics.exports.orders import Order
-from openride_analytics.exports.writing import Server, Task
+from openride_analytics.exports.writing import Task
 from openride_analytics.schema.exports import Status
 from openride_analytics.store.jobs import Claim, Jobs
 from openride_analytics.supervisor import Child
@@ -110,7 +110,7 @@ class Worker:
     async def _attempt(self, claim: Claim, order: Order, stopping: asyncio.Event) -> tuple[str, int]:
         """How it went, and how many rows were written."""
         try:
-            async with attempt(self._scratch, claim.job.id, claim.generation) as trying:
+            async with attempt(self._scratch, claim.job.id, claim.job.generation) as trying:
                 return str(await self._try(claim, order, trying, stopping)), trying.told.rows
         except Retryable as error:
             await self._end(claim, Status.FAILED, {"error": f"{error.dependency} cannot be used now"})
@@ -134,12 +134,12 @@ class Worker:
 
     async def _make(self, claim: Claim, order: Order, trying: Attempt) -> tuple[Status, Result]:
         """Have the file made and kept; its end and what is said of it. Raises Died."""
-        server = Server.of(self._settings.clickhouse)
+        server = msgspec.structs.replace(self._settings.clickhouse, cluster=None, pool_size=2)
         told = await trying.make(Task(order, server, str(trying.file), spans.traceparent()))
         said: Result = {"rows": told.rows, **({} if told.total is None else {"total": told.total})}
         if told.end != "done":
             return Status.FAILED, said | {"error": told.problem or "an error"}
-        name = name_of(claim.job.id, claim.generation, suffix(order.format, order.compression))
+        name = name_of(claim.job.id, claim.job.generation, suffix(order.format, order.compression))
         size = await self._publish(trying.file, name)
         warnings = msgspec.json.encode(told.warnings).decode()
         return Status.COMPLETED, said | {"file": name, "size": size, "warnings": warnings}

@@ -47,48 +47,21 @@ _NO_ROOM: Final = ("No space left", "os error 28", "quota exceeded", "File too l
 Write = Callable[[Iterator["pl.DataFrame"], IO[bytes]], list[str]]
 
 
-class Server(msgspec.Struct, frozen=True):
-    """Where ClickHouse is, the password in clear: it goes through a pipe only."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    database: str
-    secure: bool
-
-    @classmethod
-    def of(cls, settings: tree.ClickHouse) -> "Server":
-        return cls(
-            settings.host,
-            settings.port,
-            settings.user,
-            settings.password.reveal(),
-            settings.database,
-            settings.secure,
-        )
-
-    def settings(self) -> tree.ClickHouse:
-        return tree.ClickHouse(
-            host=self.host,
-            port=self.port,
-            user=self.user,
-            password=Secret(self.password),
-            database=self.database,
-            secure=self.secure,
-            cluster=None,
-            pool_size=2,
-        )
-
-
 class Task(msgspec.Struct, frozen=True):
     """`path`: of the file to be made, in a directory where others may be made meanwhile; `trace`: a traceparent, for
-    ClickHouse's query log."""
+    ClickHouse's query log. As a line it holds the password in clear: it goes through a pipe only."""
 
     order: Order
-    server: Server
+    server: tree.ClickHouse
     path: str
     trace: str = ""
+
+    def line(self) -> bytes:
+        return msgspec.json.encode(self, enc_hook=Secret.reveal) + b"\n"
+
+    @classmethod
+    def read(cls, line: bytes) -> "Task":
+        return msgspec.json.decode(line, type=cls, dec_hook=lambda kind, text: kind(text))
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -128,7 +101,7 @@ def say(told: Told) -> None:
 
 async def make(task: Task, progress: Progress) -> list[str]:
     """Write the file; what its format could not hold. Raises Retryable, OSError, Short."""
-    clickhouse = ClickHouse(task.server.settings())
+    clickhouse = ClickHouse(task.server)
     await clickhouse.open()
     try:
         progress.total = await _first_count(clickhouse, task.order)
@@ -272,7 +245,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)  # whoever asks the service for numbers waits for them
     os.environ["POLARS_MAX_THREADS"] = "1"
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = Task.read(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
     progress = Progress(say)
     try:

@@ -6,9 +6,9 @@ only at what is there, in Kafka and in ClickHouse: nothing the service says of i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.ingest.accounting import Account, Accounting
 from openride_analytics.ingest.check import Check
 from openride_analytics.ingest.kept import Kept
@@ -48,7 +48,7 @@ async def audit(
     flow it takes some, for a batch reaches one table a moment before the next. Raises Retryable.
     """
     made = (await clickhouse.select(statement("audit/age"), name="audit")).one()["made"]
-    kept = Kept(settings.retention, datetime.fromtimestamp(clock.time(), UTC), made, since)
+    kept = Kept(settings.retention, utc_now(clock), made, since)
     async with TopicLog.open(settings) as log:
         stretches = await log.stretches(kept.arrivals())
         accounting = Accounting(settings, clickhouse, log)

@@ -123,8 +123,7 @@ class Ingestion:
         while not stopping.is_set():
             try:
                 async with AsyncExitStack() as attempt:
-                    if self._settings.app.env != "production":
-                        await kafka.create_topics(self._settings)
+                    await kafka.create_topics(self._settings)
                     connected = await self._start_clients(attempt)
                     stack.push_async_exit(attempt.pop_all())
                     return connected

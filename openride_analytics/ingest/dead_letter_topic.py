@@ -5,16 +5,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from openride_analytics import kafka
-from openride_analytics.errors import Retryable
 from openride_analytics.ingest.dead_letters import HEADER_PREFIX, MAX_REQUEST_BYTES, ORIGIN_HEADER
+from openride_analytics.ingest.topic_log import further
 from openride_analytics.settings import Settings
 
 REQUEST_SECONDS = 30.0
-POLL_MS = 500
 REPLAY_BATCH = 500
+_UNREAD = "dead letters could not be read"
 
 
 @dataclass(frozen=True)
@@ -44,22 +43,22 @@ class Found:
 async def read(settings: Settings, reason: str | None = None) -> AsyncGenerator[Found, None]:
     """Every dead letter that is in the topic now, partition by partition, oldest first. Raises Retryable."""
     topic = settings.kafka.topics.dlq
-    consumer = AIOKafkaConsumer(topic, **kafka.client_options(settings.kafka), enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        topic, **kafka.client_options(settings.kafka), enable_auto_commit=False, auto_offset_reset="none"
+    )
     try:
-        async with asyncio.timeout(REQUEST_SECONDS):
-            await consumer.start()
-            tps = [
-                TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
-            starts = await consumer.beginning_offsets(tps)
-            ends = await consumer.end_offsets(tps)
+        with kafka.translated(_UNREAD):
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await consumer.start()
+                numbers = sorted(consumer.partitions_for_topic(topic) or ())
+                tps = [TopicPartition(topic, number) for number in numbers]
+                starts = await consumer.beginning_offsets(tps)
+                ends = await consumer.end_offsets(tps)
         for tp in tps:
             async for record in _range(consumer, tp, starts[tp], ends[tp]):
                 found = Found(record, _why(record))
                 if reason is None or found.why.get("reason") == reason:
                     yield found
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise Retryable("kafka", f"dead letters could not be read: {type(error).__name__}") from error
     finally:
         await consumer.stop()
 
@@ -74,37 +73,32 @@ async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
         **kafka.client_options(settings.kafka), acks="all", max_request_size=MAX_REQUEST_BYTES
     )
     try:
-        async with asyncio.timeout(REQUEST_SECONDS):
-            await producer.start()
-            acknowledgements = [
-                await producer.send(
-                    letter.why["topic"],
-                    letter.record.value,
-                    letter.record.key,
-                    partition=int(letter.why["partition"]),
-                    headers=[*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
-                )
-                for letter in letters
-            ]
-            await asyncio.gather(*acknowledgements)
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise Retryable("kafka", f"messages could not be sent back: {type(error).__name__}") from error
+        with kafka.translated("messages could not be sent back"):
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await producer.start()
+                acknowledgements = [
+                    await producer.send(
+                        letter.why["topic"],
+                        letter.record.value,
+                        letter.record.key,
+                        partition=int(letter.why["partition"]),
+                        headers=[*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
+                    )
+                    for letter in letters
+                ]
+                await asyncio.gather(*acknowledgements)
     finally:
         await producer.stop()
 
 
 async def _range(
-    consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int
+    consumer: AIOKafkaConsumer, tp: TopicPartition, position: int, end: int
 ) -> AsyncIterator[ConsumerRecord]:
-    consumer.seek(tp, start)
-    position = start
+    consumer.seek(tp, position)
     while position < end:
-        records: Sequence[ConsumerRecord] = ()
-        before = position
-        async with asyncio.timeout(REQUEST_SECONDS):  # Kafka may be slow, but it must bring us on
-            while position == before:
-                records = (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ())
-                position = await consumer.position(tp)
+        with kafka.translated(_UNREAD):
+            async with asyncio.timeout(REQUEST_SECONDS):
+                records, position = await further(consumer, tp, position)
         for record in records:
             if record.offset < end:
                 yield record

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from openride_analytics import kafka
 from openride_analytics.errors import OpenRideError, Retryable
 from openride_analytics.ingest.intent import Intent, parse
 
@@ -83,12 +84,9 @@ class Offsets:
 
     async def earliest(self, partition: TopicPartition) -> int:
         """Where a group that never committed begins. Raises Retryable."""
-        try:
+        with kafka.translated("the first offset could not be read"):
             async with asyncio.timeout(REQUEST_SECONDS):
-                found = await self._consumer.beginning_offsets([partition])
-        except (KafkaError, TimeoutError, OSError) as error:
-            raise Retryable("kafka", f"the first offset could not be read: {type(error).__name__}") from error
-        return int(found[partition])
+                return int((await self._consumer.beginning_offsets([partition]))[partition])
 
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset after the last message of each, as the broker says now; empty where it does not say."""

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from openride_analytics import kafka
-from openride_analytics.errors import Retryable
 from openride_analytics.ingest.batch import Span
 from openride_analytics.settings import Settings
 
@@ -26,11 +24,10 @@ async def read_spans(
         fetch_max_wait_ms=POLL_MS,
     )
     try:
-        async with asyncio.timeout(READ_SECONDS):
-            await consumer.start()
-            return await _read(consumer, {TopicPartition(topic, span.partition): span for span in spans})
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise Retryable("kafka", f"offsets could not be read again: {type(error).__name__}") from error
+        with kafka.translated("offsets could not be read again"):
+            async with asyncio.timeout(READ_SECONDS):
+                await consumer.start()
+                return await _read(consumer, {TopicPartition(topic, span.partition): span for span in spans})
     finally:
         await consumer.stop()
 

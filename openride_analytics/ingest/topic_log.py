@@ -3,17 +3,16 @@
 import asyncio
 import bisect
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 
 from openride_analytics import kafka
-from openride_analytics.errors import Retryable
 from openride_analytics.ingest.offsets import Offsets
 from openride_analytics.settings import Settings
 
@@ -26,6 +25,7 @@ POLL_RECORDS: Final = 500
 FETCH_BYTES: Final = 64 * 1024
 # Reading on over so many offsets costs about as much as seeking and fetching anew.
 NEAR: Final = 500
+_PROBLEM: Final = "its log could not be read"
 
 Ranges = Sequence[tuple[int, int]]
 
@@ -65,7 +65,7 @@ class TopicLog:
                 max_partition_fetch_bytes=FETCH_BYTES,
             )
             stack.push_async_callback(consumer.stop)
-            with _translated():
+            with kafka.translated(_PROBLEM):
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await admin.start()
                     await consumer.start()
@@ -74,7 +74,7 @@ class TopicLog:
     async def stretches(self, since: datetime | None) -> dict[TopicPartition, Stretch]:
         """What the group has stored of each partition and Kafka still has, of messages that Kafka got at or after
         `since`; nothing of partitions of which it has committed nothing. Raises Retryable."""
-        with _translated():
+        with kafka.translated(_PROBLEM):
             async with asyncio.timeout(REQUEST_SECONDS):
                 tps = await self._partitions()
                 committed = await self._offsets.committed(tps)
@@ -98,22 +98,10 @@ class TopicLog:
             position, last = group[0][0], group[-1][1]
             self._consumer.seek(tp, position)
             while position <= last:
-                with _translated():
+                with kafka.translated(_PROBLEM):
                     async with asyncio.timeout(STALLED_SECONDS):
-                        records, position = await self._further(tp, position)
+                        records, position = await further(self._consumer, tp, position)
                 yield [record for record in records if _within(group, record.offset)]
-
-    async def _further(self, tp: TopicPartition, position: int) -> tuple[list[ConsumerRecord], int]:
-        """What lies from `position` on, and the position after it."""
-        while True:
-            try:
-                fetched = await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            except OffsetOutOfRangeError:  # it was removed meanwhile
-                self._consumer.seek(tp, (await self._consumer.beginning_offsets([tp]))[tp])
-                fetched = {}
-            reached = int(await self._consumer.position(tp))
-            if reached > position:
-                return fetched.get(tp, []), reached
 
     async def _partitions(self) -> list[TopicPartition]:
         return [
@@ -121,6 +109,22 @@ class TopicLog:
             for topic in await self._admin.describe_topics(self._topics)
             for partition in topic["partitions"]
         ]
+
+
+async def further(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, position: int
+) -> tuple[list[ConsumerRecord], int]:
+    """What lies from `position` on, where the consumer stands, and the position after it; the consumer resets none."""
+    while True:
+        try:
+            fetched = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+        except OffsetOutOfRangeError:  # it was removed meanwhile
+            consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
+            fetched = {}
+        # By position and not by record: compaction and transaction markers leave offsets that hold none.
+        reached = int(await consumer.position(tp))
+        if reached > position:
+            return fetched.get(tp, []), reached
 
 
 def near(ranges: Ranges) -> Iterator[Ranges]:
@@ -135,11 +139,3 @@ def near(ranges: Ranges) -> Iterator[Ranges]:
 def _within(ranges: Ranges, offset: int) -> bool:
     place = bisect.bisect_right(ranges, offset, key=lambda bounds: bounds[0]) - 1
     return place >= 0 and offset <= ranges[place][1]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise Retryable("kafka", f"its log could not be read: {type(error).__name__}") from error

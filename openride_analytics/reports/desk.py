@@ -3,14 +3,14 @@
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
 
 from openride_analytics import settings as tree
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.reports import answers
 from openride_analytics.reports.edition import Edition, Rendered
 from openride_analytics.reports.links import Links
@@ -86,7 +86,7 @@ class Reports:
 
         Raises a group of Invalid, Full, Reused.
         """
-        terms, now = understand(asked, timezone=self._settings.api.analytics_timezone), self._now()
+        terms, now = understand(asked, timezone=self._settings.api.analytics_timezone), utc_now(self._clock)
         fingerprint = hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
         once = None if key is None else (key, fingerprint)
         turn, most = begin(terms, now), self._settings.reports.max_per_user
@@ -109,7 +109,7 @@ class Reports:
 
     async def change(self, schedule_id: UUID, subject: str | None, asked: SchedulePatch) -> Schedule | None:
         """Change what was sent. Of one that is paused, runs that wait are ended. Raises a group of Invalid."""
-        now = self._now()
+        now = utc_now(self._clock)
 
         def change(stored: StoredSchedule) -> tuple[Terms, Turn, bool]:
             terms = amended(stored.terms, asked)
@@ -123,7 +123,7 @@ class Reports:
 
     async def delete(self, schedule_id: UUID, subject: str | None) -> bool:
         """Its executions stay, those that wait are ended. Whether there was one."""
-        now = self._now()
+        now = utc_now(self._clock)
         found = await self._schedules.delete(schedule_id, subject, now)
         if found:
             await self._runs.call_off(schedule_id, now)
@@ -134,7 +134,7 @@ class Reports:
         found = await self._present(schedule_id, subject)
         if found is None:
             return None
-        now, trigger = self._now(), Trigger.DRY_RUN if to_self else Trigger.MANUAL
+        now, trigger = utc_now(self._clock), Trigger.DRY_RUN if to_self else Trigger.MANUAL
         period = complete(rhythm(found.terms), now)
         zone = found.terms.parameters.timezone
         made = await self._runs.execute(schedule_id, trigger, now, period.since, period.until, zone)
@@ -161,7 +161,7 @@ class Reports:
         found = await self._present(schedule_id, subject)
         if found is None:
             return None
-        now = self._now()
+        now = utc_now(self._clock)
         rendered = await self._render(self._edition(found, complete(rhythm(found.terms), now), now))
         html = rendered.html
         for name, image in rendered.images.items():
@@ -184,7 +184,7 @@ class Reports:
 
     async def _told(self, rows: Sequence[dict[str, Any]]) -> list[Execution]:
         recipients = await self._runs.recipients([row["id"] for row in rows])
-        now = self._now()
+        now = utc_now(self._clock)
         return [
             answers.execution(row, recipients[row["id"]], lambda one: self._links.file(one, now))
             for row in rows
@@ -193,9 +193,6 @@ class Reports:
     async def _present(self, schedule_id: UUID, subject: str | None) -> StoredSchedule | None:
         found = await self._schedules.get(schedule_id, subject)
         return None if found is None or found.deleted_at is not None else found
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.time(), UTC)
 
 
 def _turn(stored: StoredSchedule, terms: Terms, now: datetime, *, anew: bool) -> Turn:

@@ -2,12 +2,12 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from openride_analytics import settings as tree
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.errors import Invalid
 from openride_analytics.reports.delivery import Delivery, Status
 from openride_analytics.reports.patience import answered
@@ -43,7 +43,7 @@ class Notices:
 
     async def send(self) -> bool:
         """Tell one owner of one run; whether there was one. Raises Retryable."""
-        now = datetime.fromtimestamp(self.clock.time(), UTC)
+        now = utc_now(self.clock)
         notice = await self.runs.notice(now, now + _OURS)
         if notice is None:
             return False

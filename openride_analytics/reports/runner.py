@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.errors import Invalid, Retryable
 from openride_analytics.reports.notices import Notices
 from openride_analytics.reports.terms import upcoming
@@ -85,7 +85,7 @@ class Runner:
 
         Raises Retryable.
         """
-        now = self._now()
+        now = utc_now(self._clock)
         for schedule in await self._schedules.due(now):
             try:
                 turn, occurrences = _occurrences(schedule, now)
@@ -101,13 +101,13 @@ class Runner:
 
     async def call_off(self) -> None:
         """End runs that wait for a schedule that is paused or gone. Raises Retryable."""
-        ended = await self._runs.call_off(None, self._now())
+        ended = await self._runs.call_off(None, utc_now(self._clock))
         if ended:
             log.info("runs that waited were called off", extra={"count": ended})
 
     async def forget(self) -> None:
         """Remove what is old. Raises Retryable."""
-        now = self._now()
+        now = utc_now(self._clock)
         await self._runs.forget(now, now - self._history)
 
     async def work(self, run: Run, stopping: asyncio.Event) -> str:
@@ -134,7 +134,7 @@ class Runner:
         await self.enqueue()
         await self.call_off()
         while len(in_hand) < AT_ONCE and not stopping.is_set():
-            run = await self._runs.claim(self._now())
+            run = await self._runs.claim(utc_now(self._clock))
             if run is None:
                 break
             _begin(self._guarded(run, stopping), in_hand, wake)
@@ -157,9 +157,6 @@ class Runner:
             return  # the next turn says so
         except Exception:
             log.exception("an owner was not told of a failure")  # one that is marked is not told of again
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.time(), UTC)
 
 
 def _occurrences(schedule: StoredSchedule, now: datetime) -> tuple[Turn, list[Occurrence]]:

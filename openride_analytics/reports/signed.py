@@ -1,8 +1,6 @@
 """What the links in mails lead to: a file, and the way out of a schedule's recipients. The link is all one needs."""
 
-from datetime import UTC, datetime
-
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.errors import Invalid
 from openride_analytics.reports.links import Link, Links, Purpose
 from openride_analytics.store.report_runs import KeptFile, Runs
@@ -21,7 +19,7 @@ class Signed:
     async def file(self, token: str) -> KeptFile | None:
         """The file of a run."""
         link = self._link(Purpose.FILE, token)
-        return None if link is None else await self._runs.file(link.id, self._now())
+        return None if link is None else await self._runs.file(link.id, utc_now(self._clock))
 
     async def report(self, token: str) -> str | None:
         """The name of the report whose mails somebody may want no more."""
@@ -42,9 +40,6 @@ class Signed:
 
     def _link(self, purpose: Purpose, token: str) -> Link | None:
         try:
-            return self._links.verify(purpose, token, self._now())
+            return self._links.verify(purpose, token, utc_now(self._clock))
         except Invalid:
             return None
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.time(), UTC)

@@ -8,11 +8,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from openride_analytics import settings as tree
-from openride_analytics.clock import Clock
+from openride_analytics.clock import Clock, utc_now
 from openride_analytics.errors import Retryable, TooMuch
 from openride_analytics.reports.account import problem, status_of, unreached
 from openride_analytics.reports.delivery import Delivery, Status
@@ -133,7 +133,7 @@ class Work:
         return await self._account(run, rendered)
 
     async def _rendered(self, run: Run) -> Rendered:
-        now = self._now()
+        now = utc_now(self.clock)
         edition = Edition(
             schedule_id=run.schedule_id,
             execution_id=run.id,
@@ -182,7 +182,7 @@ class Work:
         return not (found.general and found.status is Status.RETRY)
 
     async def _send(self, run: Run, rendered: Rendered, address: str) -> Delivery:
-        now = self._now()
+        now = utc_now(self.clock)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 found = await self.deliver(
@@ -216,7 +216,7 @@ class Work:
             return await self._end(run, RunStatus.FAILED, error=f"given up after {run.attempts} tries: {why}")
         first = self.settings.reports.retry_seconds
         pause = min(LONGEST_PAUSE, first * _PAUSE_FACTOR ** (run.attempts - 1))
-        at = self._now() + timedelta(seconds=pause)
+        at = utc_now(self.clock) + timedelta(seconds=pause)
         if not await self._told(self.runs.put_back, run, at, why, counts=True):
             raise Lost
         return "retried"
@@ -232,7 +232,7 @@ class Work:
             self.runs.finish,
             run,
             status,
-            self._now(),
+            utc_now(self.clock),
             error=error,
             rows=rows,
             file=file,
@@ -252,9 +252,6 @@ class Work:
             return await answered(self.clock, self.runs.lease_seconds, lambda: say(*args, **kwargs))
         except Retryable:
             raise Lost from None
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock.time(), UTC)
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:

@@ -42,14 +42,16 @@ from openride_analytics.schema.types import (
 class Event(Struct, frozen=True, kw_only=True, gc=False, tag_field="event_type"):
     """What every event has. `event_id` is None where the producer gave none."""
 
-    ACTORS: ClassVar[tuple[str, ...]] = ()  # the fields that hold who acts; see `actors`
+    ACTOR: ClassVar[str | None] = (
+        None  # the field that holds who acts, or the first of those; see `first_actors`
+    )
 
     event_timestamp: Instant
     event_id: Id | None = None
 
 
 class UserRegistered(Event, frozen=True, kw_only=True, gc=False, tag="user.registered"):
-    ACTORS = ("user_id",)
+    ACTOR = "user_id"
 
     user_id: Id
     phone: Phone
@@ -69,7 +71,7 @@ class UserKycVerified(Event, frozen=True, kw_only=True, gc=False, tag="user.kyc_
 
 
 class UserUpgradedToDriver(Event, frozen=True, kw_only=True, gc=False, tag="user.upgraded_to_driver"):
-    ACTORS = ("user_id",)
+    ACTOR = "user_id"
 
     user_id: Id
     previous_role: Literal["RIDER"] = "RIDER"
@@ -77,7 +79,7 @@ class UserUpgradedToDriver(Event, frozen=True, kw_only=True, gc=False, tag="user
 
 
 class BookingCreated(Event, frozen=True, kw_only=True, gc=False, tag="booking.created"):
-    ACTORS = ("rider_id",)
+    ACTOR = "rider_id"
 
     booking_id: Id
     rider_id: Id
@@ -100,7 +102,7 @@ class BookingCreated(Event, frozen=True, kw_only=True, gc=False, tag="booking.cr
 
 
 class BookingConfirmed(Event, frozen=True, kw_only=True, gc=False, tag="booking.confirmed"):
-    ACTORS = ("rider_id",)
+    ACTOR = "rider_id"
 
     booking_id: Id
     rider_id: Id
@@ -126,7 +128,7 @@ class BookingCancelled(Event, frozen=True, kw_only=True, gc=False, tag="booking.
 
 
 class BookingCompleted(Event, frozen=True, kw_only=True, gc=False, tag="booking.completed"):
-    ACTORS = ("rider_id", "driver_id")
+    ACTOR = "rider_id"
 
     booking_id: Id
     rider_id: Id
@@ -148,7 +150,7 @@ class BookingCompleted(Event, frozen=True, kw_only=True, gc=False, tag="booking.
 class _Payment(Event, frozen=True, kw_only=True, gc=False):
     """What initiated, success and failed share."""
 
-    ACTORS = ("rider_id",)
+    ACTOR = "rider_id"
 
     payment_id: Id
     booking_id: Id
@@ -196,7 +198,7 @@ class PaymentRefunded(Event, frozen=True, kw_only=True, gc=False, tag="payment.r
 
 
 class TripStarted(Event, frozen=True, kw_only=True, gc=False, tag="trip.started"):
-    ACTORS = ("rider_id", "driver_id")
+    ACTOR = "rider_id"
 
     trip_id: Id
     booking_id: Id
@@ -215,7 +217,7 @@ class TripStarted(Event, frozen=True, kw_only=True, gc=False, tag="trip.started"
 
 
 class TripCompleted(Event, frozen=True, kw_only=True, gc=False, tag="trip.completed"):
-    ACTORS = ("rider_id", "driver_id")
+    ACTOR = "rider_id"
 
     trip_id: Id
     booking_id: Id
@@ -254,7 +256,7 @@ class TripCancelled(Event, frozen=True, kw_only=True, gc=False, tag="trip.cancel
 class _Route(Event, frozen=True, kw_only=True, gc=False):
     """What every route event says: which route, whose, and its name."""
 
-    ACTORS = ("driver_id",)
+    ACTOR = "driver_id"
 
     route_id: Id
     driver_id: Id
@@ -298,7 +300,7 @@ class RouteUpdated(_Route, frozen=True, kw_only=True, gc=False, tag="route.updat
 
 
 class DriverLocationUpdated(Event, frozen=True, kw_only=True, gc=False, tag="driver.location.updated"):
-    ACTORS = ("driver_id",)
+    ACTOR = "driver_id"
 
     driver_id: Id
     trip_id: Id | None = None
@@ -361,21 +363,12 @@ ENTITY: dict[str, Entity] = {
 
 def first_actors(struct: type[Event], events: Sequence[Event]) -> list[UUID | None]:
     """Of each of the events, which are all of one type, who acted, or the first of those who did: the rider before
-    the driver; None where nobody acted."""
+    the driver; None where nobody did: a KYC verdict, a refund and a cancellation by the system are nobody's act."""
     if issubclass(struct, BookingCancelled | TripCancelled):
         return [_canceller(event) for event in events]  # type: ignore[arg-type] # all of them are `struct`s
-    if struct.ACTORS:
-        return list(map(attrgetter(struct.ACTORS[0]), events))
+    if struct.ACTOR is not None:
+        return list(map(attrgetter(struct.ACTOR), events))
     return [None] * len(events)
-
-
-def actors(event: Event) -> tuple[UUID, ...]:
-    """Everybody who acted, the rider before the driver. A KYC verdict, a refund and a cancellation by the
-    system are nobody's act."""
-    if isinstance(event, BookingCancelled | TripCancelled):
-        canceller = _canceller(event)
-        return () if canceller is None else (canceller,)
-    return tuple(getattr(event, field) for field in event.ACTORS)
 
 
 def _canceller(event: BookingCancelled | TripCancelled) -> UUID | None:

@@ -3,7 +3,7 @@
 from openride_analytics.settings.describe import describe, env_example, markdown, warnings, with_table
 from openride_analytics.settings.load import SettingsError, load
 from openride_analytics.settings.secret import Secret
-from openride_analytics.settings.table import variables
+from openride_analytics.settings.table import VARIABLES
 from openride_analytics.settings.tree import (
     Api,
     App,
@@ -24,6 +24,7 @@ from openride_analytics.settings.tree import (
 from openride_analytics.settings.variable import Variable
 
 __all__ = [
+    "VARIABLES",
     "Api",
     "App",
     "Auth",
@@ -46,7 +47,6 @@ __all__ = [
     "env_example",
     "load",
     "markdown",
-    "variables",
     "warnings",
     "with_table",
 ]

@@ -22,8 +22,3 @@ VARIABLES: tuple[Variable, ...] = (
     *service.AUTH,
     *service.OTEL,
 )
-
-
-def variables() -> tuple[Variable, ...]:
-    """All of them."""
-    return VARIABLES

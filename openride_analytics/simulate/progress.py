@@ -16,7 +16,6 @@ class Progress:
         self._stream = stream
         self._title = title
         self.total = total
-        self._unit = unit
         self._begun = self._line_at = time.monotonic()
         self.done = 0.0
         self.events = 0

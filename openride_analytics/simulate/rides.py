@@ -30,7 +30,6 @@ class Rides:
         self._seed = seed
         self._riders = Population(seed, "rider", riders)
         self._drivers = Drivers(seed, drivers, self._riders)
-        self._first_day = first_day
         self._begin = datetime.combine(first_day, time(), LOCAL) - AHEAD
         self._due: list[tuple[datetime, int, Told | Plan]] = []
         self._pushed = 0

@@ -3,10 +3,10 @@
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TextIO
 
-from openride_analytics.clock import Clock, SystemClock
+from openride_analytics.clock import Clock, SystemClock, utc_now
 from openride_analytics.settings import Kafka
 from openride_analytics.simulate.pace import TICK
 from openride_analytics.simulate.producer import EventProducer, open_producer
@@ -80,7 +80,7 @@ class Simulation:
                 progress.update(self.sent, self.sent)
 
     def _now(self) -> datetime:
-        return self._options.now or datetime.fromtimestamp(self._clock.time(), UTC)
+        return self._options.now or utc_now(self._clock)
 
     async def _history(
         self, rides: Rides, now: datetime, producer: EventProducer, progress: Progress

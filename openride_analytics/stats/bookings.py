@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
@@ -73,9 +72,7 @@ def _shape(question: Question, events: Sequence[RawBlock], became: Became) -> Bo
     created, confirmed, cancelled, completed = became.new(counted.entities(_CREATED))
     by = {"RIDER": row["by_rider"], "DRIVER": row["by_driver"], "SYSTEM": row["by_system"]}
     return BookingMetrics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         bookings_created=row["created"],
         bookings_confirmed=row["confirmed"],
         bookings_cancelled=row["cancelled"],

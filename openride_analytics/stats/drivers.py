@@ -1,6 +1,5 @@
 """Drivers: who drove how much in a range, and what they earned."""
 
-from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,7 @@ async def drivers(
         looked_up(shown, booked["driver"], booked[name]).tolist() for name in ("created", "cancelled")
     )
     return DriverMetrics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         drivers=[_row(*each) for each in zip(found["drivers"], created, cancelled, strict=True)],
         earnings_distribution=_distribution(found),
         total_drivers=found["total_drivers"],

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any, Final
+
+import msgspec
 
 from openride_analytics.errors import Invalid
 from openride_analytics.schema.events import EVENT_TYPES
@@ -107,13 +109,8 @@ def _steps(text: str | None) -> tuple[str, ...]:
 def _shape(question: Question, course: Course, rows: Sequence[dict[str, Any]]) -> FunnelAnalytics:
     whole = _funnel(course.steps, [row for row in rows if row["together"]])
     return FunnelAnalytics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
-        funnel_steps=whole.funnel_steps,
-        total_users_entered=whole.total_users_entered,
-        total_users_converted=whole.total_users_converted,
-        overall_conversion_rate=whole.overall_conversion_rate,
+        **question.heading,
+        **msgspec.structs.asdict(whole),
         breakdown=_parts(course.steps, rows) if course.breakdown else None,
     )
 
@@ -124,18 +121,10 @@ def _parts(steps: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[FunnelP
     for row in rows:
         if not row["together"]:
             found.setdefault(row["value"], []).append(row)
-    parts = [_part(value, _funnel(steps, own)) for value, own in found.items()]
+    parts = [
+        FunnelPart(value=value, **msgspec.structs.asdict(_funnel(steps, own))) for value, own in found.items()
+    ]
     return sorted(parts, key=lambda part: (-part.total_users_entered, part.value))
-
-
-def _part(value: str, whole: Funnel) -> FunnelPart:
-    return FunnelPart(
-        value=value,
-        funnel_steps=whole.funnel_steps,
-        total_users_entered=whole.total_users_entered,
-        total_users_converted=whole.total_users_converted,
-        overall_conversion_rate=whole.overall_conversion_rate,
-    )
 
 
 def _funnel(steps: Sequence[str], rows: Sequence[dict[str, Any]]) -> Funnel:

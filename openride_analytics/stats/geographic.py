@@ -1,6 +1,5 @@
 """Places: where bookings, trips, revenue and people are."""
 
-from datetime import UTC
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -56,9 +55,7 @@ async def geographic(clickhouse: ClickHouse, question: Question, query: Geograph
     rows = await (_hexes if by_hex else _places)(clickhouse, question, query)
     points = [_hex(row) for row in rows] if by_hex else _points(rows, query.level)
     return Geography(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         metric=query.metric,
         level=query.level,
         resolution=query.resolution if by_hex else UNSET,

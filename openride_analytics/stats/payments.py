@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
@@ -60,9 +59,7 @@ def _shape(question: Question, events: Sequence[RawBlock], became: Became, refun
     revenue = _revenue(groups, question.currency)
     p50, p95 = _percentiles(found.times, 0.5, 0.95)
     return PaymentMetrics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         payments_initiated=_count(groups, INITIATED),
         payments_success=_count(groups, SUCCESS),
         payments_failed=_count(groups, FAILED),

@@ -1,7 +1,8 @@
 """From what was asked to what is computed: defaults filled in, text understood, limits checked."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypedDict
 
 from openride_analytics.schema.queries import Granularity, RangeQuery
 from openride_analytics.settings import Api
@@ -23,6 +24,14 @@ class Earlier:
         return min(begins, last_days(asked, self.days))
 
 
+class Heading(TypedDict):
+    """What every answer about a range begins with."""
+
+    date_range: str
+    timezone: str
+    generated_at: datetime
+
+
 @dataclass(frozen=True)
 class Question:
     """A metric over a range. `series` is None where no time series was asked for."""
@@ -31,6 +40,14 @@ class Question:
     series: Granularity | None
     currency: str
     asked_at: datetime
+
+    @property
+    def heading(self) -> Heading:
+        return {
+            "date_range": self.period.label,
+            "timezone": self.period.zone.key,
+            "generated_at": self.asked_at.astimezone(UTC),
+        }
 
 
 def understand(query: RangeQuery, *, api: Api, now: datetime) -> Question:

@@ -1,6 +1,5 @@
 """Retention: of those who registered, how many act 1, 7 and 30 local days later."""
 
-from datetime import UTC
 from typing import Any, Final
 
 from openride_analytics.schema.people import DayRetention, RetentionAnalytics
@@ -42,9 +41,7 @@ async def retention(
 
 def _shape(question: Question, row: dict[str, Any]) -> RetentionAnalytics:
     return RetentionAnalytics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         total_users=row["people"],
         d1=_day(row["eligible_d1"], row["retained_d1"]),
         d7=_day(row["eligible_d7"], row["retained_d7"]),

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -62,9 +61,7 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
     names = await _names(clickhouse, ids)
     drivers = await _drivers(clickhouse, question.period, [route for route in ids if route not in names])
     return RouteMetrics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         routes=[_row(row, names.get(row.route_id), drivers) for row in counted],
     )
 
@@ -82,9 +79,8 @@ async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limi
 async def _departed(clickhouse: ClickHouse, asked: Mapping[str, object]) -> dict[str, Column]:
     """How full routes were; asked again, of events, if creations of one booking disagree. Seldom: it takes longer."""
     types = {"route": ID, "departures": COUNT, "filled": COUNT, "disputed": COUNT}
-    for bookings in ("plain", "disputed"):
-        part = statement(f"metrics/departures_{bookings}")
-        found = await columns(clickhouse, "metrics/departures", types, asked, bookings=part)
+    for bookings in ("metrics/departures_plain", "metrics/departures_disputed"):
+        found = await columns(clickhouse, "metrics/departures", types, asked, bookings=statement(bookings))
         if not found["disputed"].any():
             break
     return found

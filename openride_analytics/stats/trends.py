@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
@@ -58,9 +58,7 @@ async def trends(clickhouse: ClickHouse, question: Question, query: TrendsQuery)
     points = [_points(part, groups, query) for part in found]
     totals = [_totals(part, groups, query) for part in found]
     return Trend(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         metric=query.metric,
         granularity=query.granularity,
         data_points=points[0],

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
@@ -92,9 +91,7 @@ def _shape(question: Question, events: Sequence[RawBlock], became: Became) -> Tr
     row = found.get(WHOLE, _EMPTY)
     started, finished, *_ = became.new(counted.entities(_STARTED))
     return TripMetrics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         trips_started=row["started"],
         trips_completed=row["completed"],
         trips_cancelled=row["cancelled"],

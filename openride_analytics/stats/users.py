@@ -1,6 +1,5 @@
 """People: how many act, how many register, how far drivers have come."""
 
-from datetime import UTC
 from typing import Any, Final
 
 from openride_analytics.schema.events import types_of
@@ -62,9 +61,7 @@ def _point(timestamp: str, row: Row) -> UserPoint:
 
 def _shape(question: Question, row: dict[str, Any], points: list[UserPoint] | None) -> UserMetrics:
     return UserMetrics(
-        date_range=question.period.label,
-        timezone=question.period.zone.key,
-        generated_at=question.asked_at.astimezone(UTC),
+        **question.heading,
         dau=row["dau"],
         wau=row["wau"],
         mau=row["mau"],

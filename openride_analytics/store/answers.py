@@ -19,15 +19,14 @@ from openride_analytics.store.redis import Client, Use
 from openride_analytics.telemetry import Metrics
 from openride_analytics.telemetry.spans import CACHE, CACHE_HIT, span
 
-# Of whoever computes an answer: if it dies, another one begins after that long.
+# A claim to compute an answer lasts so long unless it is renewed: if who has it dies, another one begins.
 CLAIM_MS: Final = 3_000
-# How often it says that it is still at it, of the same time.
+# So often in that time it is renewed.
 _RENEWALS: Final = 3
 # How often those who wait for it look whether it is there.
 LOOK_SECONDS: Final = 0.03
-# Of each command, connecting included.
-DEADLINE_SECONDS: Final = 0.2
-AT_ONCE: Final = 64
+DEADLINE_SECONDS: Final = 0.2  # for one command, connecting included
+AT_ONCE: Final = 64  # commands, each on a connection of its own
 
 _DIGEST_BYTES: Final = 16
 

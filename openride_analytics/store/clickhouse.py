@@ -221,12 +221,6 @@ class ClickHouse:
                 kind = Ambiguous if wire is not None and wire.rows_sent else Retryable
                 raise kind("clickhouse", f"insert not confirmed within {timeout:g} s") from None
 
-    async def ping(self, *, timeout: float = 2.0) -> float:
-        """Seconds until the query engine answered. Raises Retryable."""
-        begun = time.monotonic()
-        await self._query("SELECT 1", timeout=timeout, name="ping", limits={})
-        return time.monotonic() - begun
-
     async def _question(self, sql: str, budget: Budget, name: str) -> Block:
         limits = {**_READ_ONLY, **budget.settings()}
         try:

@@ -29,7 +29,7 @@ _TOGETHER: Final = 50
 @dataclass(frozen=True)
 class Job:
     """One as it is now. Times in ms since 1970; `rows` of `total` are done; `result` is what its worker said at its
-    end: `file`, `size`, `warnings`, `error`; `trace`: the traceparent of the request that made it."""
+    end: `rows`, `total`, `file`, `size`, `warnings`, `error`; `trace`: the traceparent of the request that made it."""
 
     id: str
     owner: str
@@ -50,11 +50,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that is ours to do. `generation` is how often it was begun, this time included."""
+    """A job that is ours to do."""
 
     job: Job
     token: str
-    generation: int
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class Jobs:
         except Retryable:
             self._unanswered.append((id_, token))
             raise
-        return None if job is None else Claim(job, token, job.generation)
+        return None if job is None else Claim(job, token)
 
     async def _due(self, name: str) -> list[str]:
         return list(map(_text, await self._run(scripts.DUE, [_key(name)], _TOGETHER)))

@@ -1,7 +1,6 @@
 """PostgreSQL: a small pool whose every wait has an end."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -70,12 +69,6 @@ class Postgres:
                 await pool.close()
         except _FAILURES:
             pool.terminate()
-
-    async def ping(self, *, timeout: float = 2.0) -> float:
-        """Seconds until the server answered. Raises Retryable."""
-        begun = time.monotonic()
-        await self.fetch("SELECT 1", timeout=timeout)
-        return time.monotonic() - begun
 
     async def execute(self, sql: str, *args: object, timeout: float = 10.0) -> str:
         """Run a statement and return its status, as "UPDATE 1". Raises Retryable, Ambiguous.

@@ -43,7 +43,7 @@ class Actor(Protocol):
     `run` acquires what it needs, calls `child.ready()`, works until `child.stopping` is set, and releases
     what it acquired in a `finally`. Returning means done, raising means crashed; `run` is called again for a
     restart, so it keeps nothing between runs. An acquisition that may take long watches `child.stopping` too.
-    Cancellation comes when a start takes too long or the grace period is over, and may not be refused.
+    Cancellation comes when the grace period is over, and may not be refused.
     Raising `errors.Fatal` says that starting again would be wrong: the supervisor stops all and reports it.
     """
 
@@ -59,15 +59,13 @@ class Actor(Protocol):
 class Spec:
     """An actor and how it is kept alive.
 
-    `after` names the siblings that must be ready before it starts; it is stopped before them. `start_timeout`
-    is how many seconds it may take to become ready before that counts as a crash; None is for ever, for what
-    waits for a server that may be away.
+    `after` names the siblings that must be ready before it starts; it is stopped before them. A start may
+    take for ever: it may wait for a server that is away.
     """
 
     actor: Actor
     restart: Restart = Restart.PERMANENT
     after: tuple[str, ...] = ()
-    start_timeout: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from openride_analytics.clock import Clock
@@ -138,8 +137,7 @@ class Life:
         self._run = run
         self._move(State.STARTING)
         try:
-            async with self._start_timeout(run):
-                await self.spec.actor.run(run)
+            await self.spec.actor.run(run)
         except asyncio.CancelledError:
             if _being_cancelled():
                 raise
@@ -156,30 +154,6 @@ class Life:
         self.up.set()
         if self._status.state is State.STARTING:
             self._move(State.RUNNING)
-
-    @asynccontextmanager
-    async def _start_timeout(self, run: Run) -> AsyncIterator[None]:
-        seconds = self.spec.start_timeout
-        if seconds is None:
-            yield
-            return
-        try:
-            # asyncio.timeout tells its own cancellation from others'; only the moment comes from our clock.
-            async with asyncio.timeout(None) as timeout:
-                watch = asyncio.create_task(self._expire(run, timeout, seconds), name=f"start:{self.name}")
-                try:
-                    yield
-                finally:
-                    watch.cancel()
-        except TimeoutError as error:
-            if timeout.expired():
-                raise TimeoutError(f"was not ready within {seconds:g} s") from error
-            raise
-
-    async def _expire(self, run: Run, timeout: asyncio.Timeout, seconds: float) -> None:
-        await self._rules.clock.sleep(seconds)
-        if run.ready_since is None and not self._stopping.is_set():
-            timeout.reschedule(asyncio.get_running_loop().time())
 
     def _is_over(self, error: Exception | None) -> bool:
         """Whether this was the last run; raises Escalated if the process must not go on."""

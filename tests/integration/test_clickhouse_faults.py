@@ -38,7 +38,7 @@ async def proxy(clickhouse_database: Database) -> AsyncIterator[Proxy]:
 async def remote(clickhouse_database: Database, proxy: Proxy) -> AsyncIterator[ClickHouse]:
     """The client, behind the proxy, with a connection made."""
     client = client_of(clickhouse_database, port=proxy.port)
-    await client.ping()
+    await client.select("SELECT 1")
     yield client
     await client.close()
 
@@ -91,7 +91,7 @@ async def test_a_server_that_would_lose_settings_is_not_used() -> None:
     async with FakeClickHouse(revision=54428) as server:
         client = fake_client(server)
         with pytest.raises(Retryable, match="too old"):
-            await client.ping()
+            await client.select("SELECT 1")
         await client.close()
 
 
@@ -193,7 +193,7 @@ async def test_a_network_that_swallows_a_question_ends_it_in_time(remote: ClickH
 
 
 async def test_a_server_that_comes_back_is_found_again(remote: ClickHouse, proxy: Proxy) -> None:
-    await asyncio.gather(*(remote.ping() for _ in range(3)))
+    await asyncio.gather(*(remote.select("SELECT 1") for _ in range(3)))
     proxy.reset_all()
 
     async def answers() -> bool:
@@ -218,8 +218,8 @@ async def test_waiters_for_a_hung_server_give_up_together() -> None:
     async with FakeClickHouse(greets=False) as server:
         client = fake_client(server, pool_size=2)
         begun = time.monotonic()
-        pings = (client.ping(timeout=0.3) for _ in range(10))
-        results = await asyncio.gather(*pings, return_exceptions=True)
+        asked = (client.select("SELECT 1", timeout=0.3) for _ in range(10))
+        results = await asyncio.gather(*asked, return_exceptions=True)
         took = time.monotonic() - begun
         await client.close()
     assert ({type(result) for result in results}, took < 0.3 * 3) == ({Retryable}, True)
@@ -327,4 +327,4 @@ async def test_close_ends_what_is_running(clickhouse: ClickHouse) -> None:
 async def test_a_closed_client_asks_nothing(clickhouse: ClickHouse) -> None:
     await clickhouse.close()
     with pytest.raises(Retryable, match="closed"):
-        await clickhouse.ping()
+        await clickhouse.select("SELECT 1")

@@ -15,7 +15,7 @@ import pytest
 
 from openride_analytics import settings as tree
 from openride_analytics.api.dependencies import questions
-from openride_analytics.exports.writing import NICENESS, Progress, Server, Short, Task, check
+from openride_analytics.exports.writing import NICENESS, Progress, Short, Task, check
 from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import resources, serving
@@ -266,7 +266,7 @@ async def test_a_writer_ends_when_whoever_began_it_is_gone(
 ) -> None:
     proxy, thousands = hung
     settings = tree.load(thousands)
-    task = Task(order(settings, now=NOW, **BOOKINGS), Server.of(settings.clickhouse), str(tmp_path / "file"))
+    task = Task(order(settings, now=NOW, **BOOKINGS), settings.clickhouse, str(tmp_path / "file"))
     writer = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "openride_analytics.exports.writing",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

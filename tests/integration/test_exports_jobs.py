@@ -99,7 +99,7 @@ async def test_a_job_whose_worker_died_is_taken_up_once_more_then_fails(jobs: Jo
     second = await dead(jobs)
     job = await jobs.get(id_)
     assert job is not None
-    assert (first, again.generation, second, job.status, job.result["error"]) == (
+    assert (first, again.job.generation, second, job.status, job.result["error"]) == (
         "pending",
         2,
         "failed",
@@ -122,7 +122,7 @@ async def test_a_claim_without_an_answer_is_no_death(redis_url: str) -> None:
         claim = await claimed(jobs)
         held = await jobs.beat(claim, 1, 1)
         await client.aclose()
-    assert (claim.job.id, claim.generation, held) == (id_, 1, True)
+    assert (claim.job.id, claim.job.generation, held) == (id_, 1, True)
 
 
 async def test_who_renews_the_lease_keeps_the_job(jobs: Jobs) -> None:
@@ -167,7 +167,11 @@ async def test_handing_back_is_no_death(jobs: Jobs) -> None:
     id_ = await create(jobs)
     await jobs.hand_back(await claimed(jobs))
     job = await jobs.get(id_)
-    assert job is not None and (job.status, job.deaths, (await claimed(jobs)).generation) == ("pending", 0, 2)
+    assert job is not None and (job.status, job.deaths, (await claimed(jobs)).job.generation) == (
+        "pending",
+        0,
+        2,
+    )
 
 
 async def test_a_cancelled_job_is_its_workers_no_longer(jobs: Jobs) -> None:

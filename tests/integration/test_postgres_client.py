@@ -77,7 +77,7 @@ async def test_a_missing_server_does_not_stop_the_start_and_is_retryable(proxy: 
     client = client_of("postgresql://nobody@127.0.0.1:1/nowhere")
     await client.open()
     with pytest.raises(Retryable, match="no connection"):
-        await client.ping()
+        await client.fetch("SELECT 1")
     await client.close()
 
 
@@ -85,7 +85,7 @@ async def test_without_a_url_there_is_none() -> None:
     client = client_of(None)
     await client.open()
     with pytest.raises(Retryable, match="not configured"):
-        await client.ping()
+        await client.fetch("SELECT 1")
 
 
 async def test_a_connection_that_the_driver_gives_up_is_lost(postgres: Postgres) -> None:
@@ -103,17 +103,17 @@ async def test_a_slow_statement_ends_at_its_deadline(postgres: Postgres) -> None
 
 
 async def test_a_server_that_hangs_ends_nothing_but_the_deadline(remote: Postgres, proxy: Proxy) -> None:
-    await remote.ping()
+    await remote.fetch("SELECT 1")
     proxy.arm(Fault.HANG, after=0)
     with pytest.raises(Retryable, match=r"0\.2 s"):
-        await remote.ping(timeout=0.2)
+        await remote.fetch("SELECT 1", timeout=0.2)
 
 
 async def test_after_lost_connections_the_next_statement_is_answered(remote: Postgres, proxy: Proxy) -> None:
-    await remote.ping()
+    await remote.fetch("SELECT 1")
     proxy.reset_all()
     with suppress(Retryable):
-        await remote.ping()
+        await remote.fetch("SELECT 1")
     assert await remote.fetch("SELECT 1 AS n") == [{"n": 1}]
 
 

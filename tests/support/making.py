@@ -9,7 +9,7 @@ import msgspec
 from openride_analytics import settings as tree
 from openride_analytics.exports.names import suffix
 from openride_analytics.exports.orders import Order, understand
-from openride_analytics.exports.writing import Progress, Server, Task, make
+from openride_analytics.exports.writing import Progress, Task, make
 from openride_analytics.schema.exports import ExportRequest
 
 
@@ -29,5 +29,5 @@ async def file_of(settings: tree.Settings, folder: Path, **asked: Any) -> tuple[
     chosen = order(settings, **asked)
     file = folder / f"file.{suffix(chosen.format, chosen.compression)}"
     progress = Progress(lambda _: None)
-    task = Task(chosen, Server.of(settings.clickhouse), str(file))
+    task = Task(chosen, settings.clickhouse, str(file))
     return file, await make(task, progress), progress

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from openride_analytics.settings import variables
+from openride_analytics.settings import VARIABLES
 from openride_analytics.telemetry.metrics import Metrics
 
 PROJECT = Path(__file__).parents[2]
@@ -21,9 +21,6 @@ ALERTS = [
     for rule in group["rules"]
 ]
 CLOSING_SECONDS = 10  # of a process, once its work is done: pools, clients, the last answers
-
-# Of the autoscaler's: made by the adapter's rule.
-MADE_ELSEWHERE = {"openride_consumer_lag_messages_total_of_group"}
 
 
 def questions() -> Iterator[tuple[str, str]]:
@@ -80,7 +77,7 @@ def test_every_variable_that_is_set_is_a_setting() -> None:
         r"\b(APP_ENV|AUTH_ENABLED|HOST|PORT|EXPORT_\w+)=", (PROJECT / "Containerfile").read_text("utf-8")
     )
     given = {*config(), *compose["x-service"]["environment"], *image}
-    assert given - {name for variable in variables() for name in variable.names} == set()
+    assert given - {name for variable in VARIABLES for name in variable.names} == set()
 
 
 def config() -> dict[str, str]:
@@ -101,7 +98,3 @@ def test_secrets_that_are_looked_for_are_in_the_example() -> None:
     secret = yaml.safe_load((DEPLOY / "kubernetes/secret.example.yaml").read_text("utf-8"))
     looked_for = {Path(value).name for name, value in config().items() if name.endswith("_FILE")}
     assert looked_for == secret["stringData"].keys()
-
-
-def test_both_names_of_the_list_of_ignored_files_hold_the_same() -> None:
-    assert (PROJECT / ".dockerignore").read_bytes() == (PROJECT / ".containerignore").read_bytes()

@@ -10,7 +10,7 @@ import pytest
 
 from openride_analytics.__main__ import COMMANDS, main
 from openride_analytics.errors import Fatal, Invalid, Retryable
-from openride_analytics.settings import Settings, variables
+from openride_analytics.settings import VARIABLES, Settings
 
 Run = Callable[[argparse.Namespace, Settings], int]
 
@@ -18,7 +18,7 @@ Run = Callable[[argparse.Namespace, Settings], int]
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Neither this machine's variables nor its .env."""
-    for variable in variables():
+    for variable in VARIABLES:
         for name in variable.names:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))

@@ -8,6 +8,7 @@ import pytest
 
 from openride_analytics.errors import Invalid
 from openride_analytics.settings import (
+    VARIABLES,
     Secret,
     Settings,
     SettingsError,
@@ -15,7 +16,6 @@ from openride_analytics.settings import (
     env_example,
     load,
     markdown,
-    variables,
     warnings,
     with_table,
 )
@@ -230,7 +230,7 @@ def test_refused(name: str, text: str, problem: str) -> None:
     assert problem in line.removeprefix(f"{name}: ").partition("; allowed: ")[0]
 
 
-SHAPED = [variable for variable in variables() if not variable.kind.secret or "://" in variable.kind.allowed]
+SHAPED = [variable for variable in VARIABLES if not variable.kind.secret or "://" in variable.kind.allowed]
 
 
 @pytest.mark.parametrize("name", [variable.name for variable in SHAPED])
@@ -427,7 +427,7 @@ def told(environ: Mapping[str, str]) -> str:
         return str(error)
 
 
-@pytest.mark.parametrize("name", [variable.name for variable in variables() if variable.kind.secret])
+@pytest.mark.parametrize("name", [variable.name for variable in VARIABLES if variable.kind.secret])
 @pytest.mark.parametrize("text", ["hidden", "redis://u:hidden@h", "postgres://u:hid#den@h", "x://:hid/den@h"])
 def test_secrets_are_never_told(name: str, text: str) -> None:
     assert "hid" not in told({name: text})
@@ -585,7 +585,7 @@ def test_described_sources(tmp_path: Path) -> None:
 
 
 def test_every_variable_is_described() -> None:
-    assert [name for name, _, _ in describe(load({}))] == [variable.name for variable in variables()]
+    assert [name for name, _, _ in describe(load({}))] == [variable.name for variable in VARIABLES]
 
 
 @pytest.mark.parametrize(
@@ -610,7 +610,7 @@ def test_other_variables_are_nobodys_business(name: str) -> None:
 
 def test_table_has_a_row_for_each_variable() -> None:
     rows = markdown().splitlines()[2:]
-    assert [row.split("`")[1] for row in rows] == [variable.name for variable in variables()]
+    assert [row.split("`")[1] for row in rows] == [variable.name for variable in VARIABLES]
 
 
 def test_table_between_markers() -> None:

@@ -72,28 +72,6 @@ async def test_children_without_dependencies_start_at_once() -> None:
         assert set(house.states().values()) == {State.STARTING}
 
 
-async def test_a_start_that_takes_too_long_is_a_crash() -> None:
-    slow = Puppet("slow", ready=False)
-    async with running(Spec(slow, start_timeout=3)) as house:
-        await house.clock.advance(3)
-        assert house.child("slow").last_error == "TimeoutError: was not ready within 3 s"
-
-
-async def test_a_start_that_took_too_long_is_tried_again() -> None:
-    slow = Puppet("slow", ready=False)
-    async with running(Spec(slow, start_timeout=3)) as house:
-        await house.clock.advance(3 + 1)
-        assert (slow.starts, house.child("slow").state) == (2, State.STARTING)
-
-
-async def test_a_start_in_time_is_not_timed_out_later() -> None:
-    slow = Puppet("slow", ready=False)
-    async with running(Spec(slow, start_timeout=3)) as house:
-        await slow.ready()
-        await house.clock.advance(100)
-        assert house.child("slow").state is State.RUNNING
-
-
 async def test_a_start_without_a_limit_may_take_for_ever() -> None:
     async with running(Spec(Puppet("slow", ready=False))) as house:
         await house.clock.advance(1_000_000)

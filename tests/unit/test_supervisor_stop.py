@@ -217,13 +217,6 @@ async def test_a_start_that_does_not_end_is_cancelled_after_the_grace_period() -
         assert house.child("slow").state is State.FAILED
 
 
-async def test_a_stop_during_a_start_does_not_time_the_start_out() -> None:
-    async with running(Spec(SlowStart(), start_timeout=3)) as house:
-        await house.stop()
-        await house.clock.advance(5)
-        assert house.child("slow").state is State.STOPPING
-
-
 async def test_a_stop_during_a_pause_ends_it_at_once() -> None:
     a = Puppet("a")
     async with running(Spec(a)) as house:
@@ -234,7 +227,7 @@ async def test_a_stop_during_a_pause_ends_it_at_once() -> None:
 
 async def test_a_stop_leaves_no_sleeper_behind() -> None:
     a = Puppet("a")
-    async with running(Spec(a, start_timeout=3), Spec(Puppet("b"))) as house:
+    async with running(Spec(a), Spec(Puppet("b"))) as house:
         await a.crash()
         await house.stop()
         await settle()

@@ -9,7 +9,7 @@ from openride_analytics.__main__ import main
 from openride_analytics.access import Caller, Role, Tokens
 from openride_analytics.clock import SystemClock
 from openride_analytics.commands.token import seconds
-from openride_analytics.settings import load, variables
+from openride_analytics.settings import VARIABLES, load
 
 ENVIRON = {"JWT_SECRET_KEY": "k" * 64}
 
@@ -17,7 +17,7 @@ ENVIRON = {"JWT_SECRET_KEY": "k" * 64}
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Neither this machine's variables nor its .env."""
-    for variable in variables():
+    for variable in VARIABLES:
         for name in variable.names:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))

@@ -14,7 +14,7 @@ from openride_analytics.api.operations import documented
 from openride_analytics.api.options import options
 from openride_analytics.api.parameters import asks_nothing
 from openride_analytics.api.responses import problems
-from openride_analytics.exports.names import content_disposition
+from openride_analytics.exports.names import MEDIA_TYPES, content_disposition
 from openride_analytics.reports.desk import Reports
 from openride_analytics.schema.reports import LinkPath
 
@@ -45,7 +45,7 @@ def _file(desk: Reports) -> ControllerRouterHandler:
         summary="The file of a report",
         operation_class=documented(
             path=LinkPath,
-            files=["text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
+            files=[MEDIA_TYPES["csv"], MEDIA_TYPES["xlsx"]],
             sends={200: ["Content-Disposition"]},
         ),
         responses=_PROBLEMS,

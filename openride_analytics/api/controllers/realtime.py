@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from openride_analytics.api.health import Check
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks
 from openride_analytics.api.responses import PROBLEMS
-from openride_analytics.clock import wait
+from openride_analytics.clock import utc_now, wait
 from openride_analytics.errors import Retryable, TooMuch
 from openride_analytics.schema.queries import RangeQuery
 from openride_analytics.schema.results import RealtimeMetrics
@@ -110,7 +109,7 @@ class _Feed:
     def understand(self, query: RangeQuery) -> None:
         """Raises Invalid for parameters that would be wrong anywhere."""
         given = self._api.resources
-        understand(query, api=given.settings.api, now=datetime.fromtimestamp(given.clock.time(), UTC))
+        understand(query, api=given.settings.api, now=utc_now(given.clock))
 
     async def latest(self) -> RealtimeMetrics:
         """Whoever comes while it is asked for waits for the same. Raises Retryable, TooMuch."""
@@ -132,7 +131,7 @@ class _Feed:
             report = await self._api.health.report()
             return await realtime(
                 self._clickhouse,
-                now=datetime.fromtimestamp(given.clock.time(), UTC),
+                now=utc_now(given.clock),
                 currency=given.settings.api.default_currency,
                 conditions={check.name: _condition(check) for check in report.checks},
             )

@@ -1,7 +1,6 @@
 """`/v1/exports/quick/csv` and `/datasets`: a few rows at once, and what rows there are."""
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from litestar import Request, get
 from litestar.response import Stream
@@ -11,10 +10,9 @@ from openride_analytics.access import Caller, Role
 from openride_analytics.api.dependencies import Api, questions
 from openride_analytics.api.examples import exports as examples
 from openride_analytics.api.operations import documented
-from openride_analytics.api.parameters import MAX_PARAMETERS, asks_nothing, decode
+from openride_analytics.api.parameters import asks_nothing, decode, pairs
 from openride_analytics.api.personal import may_see
 from openride_analytics.api.responses import PROBLEMS, problems
-from openride_analytics.errors import Invalid
 from openride_analytics.exports.catalog import SOURCES
 from openride_analytics.exports.names import content_disposition
 from openride_analytics.exports.orders import defaults, filterable
@@ -96,11 +94,8 @@ def rows_at_once(api: Api) -> list[ControllerRouterHandler]:
 
 def _quick_request(query: bytes) -> ExportRequest:
     """Raises a group of Invalid."""
-    pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True)[: MAX_PARAMETERS + 1]
-    if len(pairs) > MAX_PARAMETERS:
-        raise Invalid("query", "has too many parameters", f"at most {MAX_PARAMETERS}")
     filters: dict[str, Any] = {}
-    for name, value in pairs:
+    for name, value in pairs(query):
         if name not in _QUICK:
             filters.setdefault(name, []).append(value)
     asked = decode(query, QuickQuery, others=filters.keys())

@@ -1,7 +1,5 @@
 """`/v1/exports/metrics/excel`: the metrics of a range as a workbook."""
 
-from datetime import UTC, datetime
-
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
@@ -12,6 +10,7 @@ from openride_analytics.api.dependencies import Api, questions
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks
 from openride_analytics.api.responses import PROBLEMS
+from openride_analytics.clock import utc_now
 from openride_analytics.exports.workbook import MEDIA_TYPE, file_name, metrics_workbook
 from openride_analytics.schema.queries import WorkbookQuery
 from openride_analytics.stats.questions import understand
@@ -34,7 +33,7 @@ def workbook(api: Api) -> list[ControllerRouterHandler]:
         """One sheet an area, with tables and charts, a summary beside the period before (as many days, just before),
         and what each number means.
         """
-        now = datetime.fromtimestamp(given.clock.time(), UTC)
+        now = utc_now(given.clock)
         question = understand(asked.ranged(), api=given.settings.api, now=now)
         made = await metrics_workbook(questions(given), question)
         headers = {

@@ -4,36 +4,31 @@ import asyncio
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 from openride_analytics.embedded.clickhouse.protocol import FromServer
 from openride_analytics.embedded.clickhouse.wire import string, varint
 from openride_analytics.embedded.process import HOST, ServerProcess, free_port
+from openride_analytics.embedded.server import ProcessServer
 
 START_SECONDS = 30.0
-STOP_SECONDS = 6.0
 HELLO_SECONDS = 2.0
 
 
-class EmbeddedClickHouse:
-    """A ClickHouse server on the loopback interface; `async with`, or `start` and `stop`.
+class EmbeddedClickHouse(ProcessServer):
+    """A ClickHouse server on the loopback interface.
 
     Keeps its data in `data_dir`, which one server at a time can use. `port` 0 takes any that is free.
     There are no users: name and password are not looked at.
     """
+
+    stop_seconds: ClassVar[float] = 6.0
 
     def __init__(self, data_dir: Path, *, port: int = 0, database: str = "openride_analytics") -> None:
         self.data_dir = data_dir
         self.port = port
         self.database = database
         self.log_path = data_dir / "clickhouse.log"
-        self._server: ServerProcess | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The process id while it runs, else None."""
-        return self._server.pid if self._server else None
 
     @property
     def url(self) -> str:
@@ -55,33 +50,13 @@ class EmbeddedClickHouse:
         """
         self.port = free_port(self.port)
         arguments = ["--data-dir", str(self.data_dir), "--port", str(self.port), "--database", self.database]
-        self._server = ServerProcess(
+        self.process = ServerProcess(
             "ClickHouse",
             [sys.executable, "-m", "openride_analytics.embedded.clickhouse", *arguments],
             data_dir=self.data_dir,
             log_file=self.log_path,
         )
-        await self._server.start(self._answers, within=START_SECONDS)
-
-    async def stop(self) -> None:
-        """SIGTERM, a bounded wait, SIGKILL. Idempotent."""
-        if self._server is not None:
-            await self._server.stop(within=STOP_SECONDS)
-
-    async def wait(self) -> None:
-        """Return after `stop`; raise Fatal, with the last lines of its log, if the server ends by itself."""
-        if self._server is None:
-            raise RuntimeError("ClickHouse: not started")
-        await self._server.wait()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
+        await self.process.start(self._answers, within=START_SECONDS)
 
     async def _answers(self) -> bool:
         try:

@@ -12,10 +12,10 @@ from openride_analytics.embedded.clickhouse.connection import Connection
 from openride_analytics.embedded.clickhouse.engine import Engine
 from openride_analytics.embedded.clickhouse.protocol import ServerError
 from openride_analytics.embedded.clickhouse.watcher import Watcher
+from openride_analytics.embedded.process import HOST
 
 logger = logging.getLogger("openride.embedded.clickhouse")
 
-HOST = "127.0.0.1"
 STOP_SECONDS = 3.0
 CLOSE_SECONDS = 2.0
 ACCEPT_RETRY_SECONDS = 0.1

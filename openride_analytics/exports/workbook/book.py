@@ -1,13 +1,13 @@
 """The workbook as a whole: asked for on the loop, built on a thread of its own."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from io import BytesIO
 from typing import Any, Final
 
+from openride_analytics.compute import Thread
 from openride_analytics.exports import plain
+from openride_analytics.exports.names import MEDIA_TYPES
 from openride_analytics.exports.workbook import area, lists, series
 from openride_analytics.exports.workbook.about import about
 from openride_analytics.exports.workbook.answers import AREAS, Content, content
@@ -21,10 +21,9 @@ from openride_analytics.stats.periods import Period
 from openride_analytics.stats.questions import Question
 from openride_analytics.store.clickhouse import ClickHouse
 
-MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MEDIA_TYPE: Final = MEDIA_TYPES["xlsx"]
 
-# One workbook at a time. Not the thread of `compute`: ingestion would wait for a whole workbook there.
-_THREAD: Final = ThreadPoolExecutor(1, "workbook")
+_apart: Final = Thread("workbook")  # one at a time
 
 # What is on the sheet of each area; where there is a series, it is the first.
 TABLES: Final[Mapping[str, Callable[[Content], Sequence[Table]]]] = {
@@ -36,12 +35,7 @@ TABLES: Final[Mapping[str, Callable[[Content], Sequence[Table]]]] = {
     "Routes": lambda found: [lists.routes(found)],
 }
 
-_OPTIONS: Final = {
-    "in_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-}
+_OPTIONS: Final = {"in_memory": True, **plain.AS_TEXT}
 CHARTS: Final = {  # over time; their titles are those of the series' columns, as they begin
     "Users": (
         Chart("line", "Active users", ["Active users"]),
@@ -71,7 +65,7 @@ async def metrics_workbook(clickhouse: ClickHouse, question: Question) -> bytes:
 
 async def workbook_of(found: Content) -> bytes:
     """The same of what is known, with a sheet for each of its areas."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, _tidily, found)
+    return await _apart(lambda: _tidily(found))
 
 
 def file_name(period: Period) -> str:

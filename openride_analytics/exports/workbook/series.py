@@ -148,11 +148,6 @@ def trips(found: Content) -> list[Table]:
     ]
 
 
-def time_kind(granularity: Granularity) -> Kind:
-    """How the times of a series are shown."""
-    return _TIMES[granularity][1]
-
-
 def _by_method(found: Content) -> Table:
     return Table(
         "PaymentsByMethod",

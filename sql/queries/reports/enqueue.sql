@@ -2,7 +2,7 @@
 -- $1 schedule_id, $2 covered_until as it was read, $3 covered_until and $4 next_execution from now on, $5 now;
 -- and of each occurrence: $6 execution id, $7 status (pending or missed), $8 due_at, $9 period_since,
 -- $10 period_until; $11 timezone.
--- Result: id of each execution.
+-- Result: id and status of each execution.
 WITH moved AS (
     UPDATE report_schedules
     SET covered_until = $3, next_execution = $4
