@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import shutil
 import stat
@@ -30,8 +31,11 @@ class Directory:
     async def open(self, name: str) -> Opened | None:
         if parts_of(name) is None:
             return None
-        found = await asyncio.to_thread(self._open, name)
-        return None if found is None else _File(*found)
+        opened: list[
+            _File
+        ] = []  # not what the thread returns: of that asyncio makes garbage that has to be collected
+        await asyncio.to_thread(lambda: opened.extend(self._open(name)))
+        return opened.pop() if opened else None
 
     async def delete(self, name: str) -> None:
         if parts_of(name) is not None:
@@ -52,18 +56,15 @@ class Directory:
             os.fsync(folder)
         return size
 
-    def _open(self, name: str) -> tuple[int, int] | None:
-        """A descriptor and a size: of the very file that was looked at, not of whatever has its name a moment later."""
+    def _open(self, name: str) -> list["_File"]:
+        """One at most. The very file that was looked at, not whatever has its name a moment later."""
         try:
             with _directory(self._path) as folder:
                 file = os.open(name, _FILE, dir_fd=folder)
         except OSError:  # not there, or a link
-            return None
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
-            os.close(file)
-            return None
-        return file, found.st_size
+            return []
+        opened = _File(file)
+        return [opened] if opened.is_regular else []
 
     def _names(self) -> list[tuple[str, float]]:
         with contextlib.suppress(FileNotFoundError), os.scandir(self._path) as entries:
@@ -76,15 +77,21 @@ class Directory:
 
 
 class _File:
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self.size = size
+    """Closed at the latest when nobody has it: whoever asked may have left before it was opened, or read from."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = io.FileIO(descriptor)
+        found = os.fstat(descriptor)
+        self.size, self.is_regular = found.st_size, stat.S_ISREG(found.st_mode)
 
     async def read(self, start: int, length: int) -> bytes:
-        return await asyncio.to_thread(os.pread, self._descriptor, length, start)
+        return await asyncio.to_thread(os.pread, self._file.fileno(), length, start)
 
     async def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()
+
+    def __del__(self) -> None:
+        self._file.close()
 
 
 def prepare(path: Path) -> None:
