@@ -1,11 +1,13 @@
 """How every Kafka client of this package connects, and the topics it needs."""
 
 import asyncio
+import random
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
@@ -51,6 +53,28 @@ def translated(problem: str) -> Iterator[None]:
         yield
     except (KafkaError, TimeoutError, OSError) as error:
         raise Retryable("kafka", f"{problem}: {type(error).__name__}") from error
+
+
+async def send(
+    producer: AIOKafkaProducer,
+    topic: str,
+    value: bytes | None,
+    key: bytes | None,
+    headers: Sequence[tuple[str, bytes | None]],
+    partition: int | None = None,
+) -> "asyncio.Future[Any]":
+    """As the producer's own, which refuses a message that has neither key nor value; Kafka does not. What is returned
+    waits for the acknowledgement."""
+    sending: asyncio.Future[Any]
+    if key is not None or value is not None:
+        sending = await producer.send(topic, value, key, partition=partition, headers=headers)
+    else:
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=None, value=None, headers=headers)
+        if partition is None:
+            partition = random.choice(sorted(await producer.partitions_for(topic)))
+        sending = await producer.send_batch(batch, topic, partition=partition)
+    return sending
 
 
 async def create_topics(settings: Settings) -> None:

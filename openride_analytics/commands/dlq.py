@@ -72,10 +72,14 @@ def _print_whole(letter: Found) -> None:
     for name, value in letter.why.items():
         print(f"{name}: {value}")
     for name, raw in letter.own_headers:
-        print(f"header {name}: {raw.decode(errors='backslashreplace')}")
+        print(f"header {name}: {_text(raw)}")
     key, value = letter.record.key, letter.record.value
-    print("key:", "none" if key is None else key.decode(errors="backslashreplace"))
-    print("value:", "none" if value is None else value.decode(errors="backslashreplace"))
+    print("key:", _text(key))
+    print("value:", _text(value))
+
+
+def _text(raw: bytes | None) -> str:
+    return "none" if raw is None else raw.decode(errors="backslashreplace")
 
 
 async def _replay(args: argparse.Namespace, settings: Settings) -> int:

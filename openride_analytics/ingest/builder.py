@@ -184,7 +184,7 @@ def derived_id(epoch: str, record: ConsumerRecord) -> UUID:
     keeps that of the place it first lay at."""
     place = f"{record.topic}/{record.partition}/{record.offset}"
     for name, value in record.headers:
-        if name == ORIGIN_HEADER:
+        if name == ORIGIN_HEADER and value is not None:
             place = value.decode(errors="replace")
     return uuid5(DERIVED_IDS, f"{epoch}/{place}")
 

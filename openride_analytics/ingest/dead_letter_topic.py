@@ -29,8 +29,8 @@ class Found:
         return f"{self.record.partition}:{self.record.offset}"
 
     @property
-    def own_headers(self) -> list[tuple[str, bytes]]:
-        """The headers that the message came with."""
+    def own_headers(self) -> list[tuple[str, bytes | None]]:
+        """The headers that the message came with; Kafka lets their values be null."""
         return [(name, value) for name, value in self.record.headers if not name.startswith(HEADER_PREFIX)]
 
     @property
@@ -77,12 +77,13 @@ async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await producer.start()
                 acknowledgements = [
-                    await producer.send(
+                    await kafka.send(
+                        producer,
                         letter.why["topic"],
                         letter.record.value,
                         letter.record.key,
-                        partition=int(letter.why["partition"]),
-                        headers=[*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
+                        [*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
+                        int(letter.why["partition"]),
                     )
                     for letter in letters
                 ]
@@ -106,7 +107,7 @@ async def _range(
 
 def _why(record: ConsumerRecord) -> dict[str, str]:
     return {
-        name.removeprefix(HEADER_PREFIX): value.decode(errors="replace")
+        name.removeprefix(HEADER_PREFIX): (value or b"").decode(errors="replace")
         for name, value in record.headers
         if name.startswith(HEADER_PREFIX)
     }

@@ -29,7 +29,7 @@ class DeadLetter:
     record: ConsumerRecord
     why: Rejected
 
-    def headers(self, now: float) -> list[tuple[str, bytes]]:
+    def headers(self, now: float) -> list[tuple[str, bytes | None]]:
         """The record's own headers, then ours: reason, error, topic, partition, offset, failed_at (RFC 3339)."""
         ours = {
             "reason": self.why.reason,
@@ -63,8 +63,12 @@ class DeadLetters:
             async with asyncio.timeout(SEND_SECONDS):
                 producer = await self._open()
                 acknowledgements = [
-                    await producer.send(
-                        self._topic, letter.record.value, letter.record.key, headers=letter.headers(now)
+                    await kafka.send(
+                        producer,
+                        self._topic,
+                        letter.record.value,
+                        letter.record.key,
+                        letter.headers(now),
                     )
                     for letter in letters
                 ]

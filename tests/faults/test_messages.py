@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 
+from openride_analytics.ingest.dead_letter_topic import read
 from openride_analytics.ingest.partition import State
 from openride_analytics.schema.events import EVENT_TYPES
 from tests.support.auditing import differences
@@ -92,6 +94,30 @@ async def test_a_thousand_hostile_messages_among_ten_thousand_good_ones(line: Li
     assert await differences(rig.settings, rig.clickhouse) == []
     assert found == {f"bad {n}".encode(): (value, reason) for n, (value, reason, _) in enumerate(hostile)}
     assert (len(letters), await rig.count("events_raw")) == (1_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("value", "header", "letters"),
+    [
+        pytest.param(None, ("x", None), 1, id="no key, no value"),
+        pytest.param(b"not json", ("dlq.topic", None), 1, id="bad, with one of ours"),
+        pytest.param(message("user.registered"), ("dlq.origin", None), 0, id="without an id, from nowhere"),
+    ],
+)
+async def test_what_kafka_allows_and_clients_seldom_send(
+    line: Line, value: bytes | None, header: tuple[str, None], letters: int
+) -> None:
+    """Fault 9: nothing of it ends a worker."""
+    rig, topic = line.rig, line.rig.topics.user
+    producer = Producer({"bootstrap.servers": rig.bootstrap})
+    producer.produce(topic, value, partition=0, headers=[header])
+    good = message("user.registered", event_id=str(uuid4()), event_timestamp=datetime.now(UTC).isoformat())
+    producer.produce(topic, good, partition=0)
+    producer.flush(10)
+    async with line.ingesting():
+        await until_committed(rig, 2, topic)
+    assert await differences(rig.settings, rig.clickhouse) == []
+    assert [found.record.value async for found in read(rig.settings)] == [value] * letters
 
 
 async def test_event_times_over_two_hundred_months_are_no_two_hundred_parts(line: Line) -> None:
