@@ -97,16 +97,20 @@ class Ingestion:
     def own(self, tps: Collection[TopicPartition], services: Services) -> None:
         """These partitions are ours from now on."""
         # The client buffers up to one fetch a partition; what it holds counts as in flight too.
-        services.inflight.limit(self._settings.ingest.max_inflight_bytes - len(tps) * FETCH_BYTES)
+        room = self._settings.ingest.max_inflight_bytes - len(tps) * FETCH_BYTES
+        services.inflight.limit(room, len(self._kinds))
         numbers: dict[str, list[int]] = defaultdict(list)
         for tp in tps:
             numbers[tp.topic].append(tp.partition)
-        self._topics = [
+        self._take(
             Topic(self._kinds[name], name, owned, place / len(numbers), services)
             for place, (name, owned) in enumerate(sorted(numbers.items()))
-        ]
-        self._partitions = {p.tp: p for topic in self._topics for p in topic.partitions.values()}
+        )
         self._watchdog.assigned()
+
+    def _take(self, topics: Iterable[Topic]) -> None:
+        self._topics = list(topics)
+        self._partitions = {p.tp: p for topic in self._topics for p in topic.partitions.values()}
 
     async def leave(self, seconds: float) -> None:
         """Let go of every partition, each topic finishing its batch within `seconds`."""
@@ -176,14 +180,16 @@ class Ingestion:
         while True:
             for topic in self._topics:
                 topic.check()
+            if any(topic.begins_anew for topic in self._topics):
+                self._take(topic.anew() if topic.begins_anew else topic for topic in self._topics)
             try:
                 await self._fetch(consumer)
             except NoOffsetForPartitionError:
                 continue  # it was given to us within the call; its recovery has yet to say where it begins
             except OffsetOutOfRangeError as error:
                 self._halt_lost_offsets(error)
-            if not services.inflight.room():
-                for topic in self._topics:
+            for topic in self._topics:
+                if topic.is_full:
                     topic.look()
             await asyncio.sleep(0)  # while the client has records at hand, it gives them without a pause
             if self._clock.monotonic() - looked >= LOOK_SECONDS:

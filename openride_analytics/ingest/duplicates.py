@@ -35,6 +35,7 @@ class DuplicateWindow:
         self._old = np.zeros(0, np.uint64) if recent is None else recent[-size:]
         self._new = np.zeros(0, np.uint64)
         self._sorted = (np.sort(self._old), self._new)
+        self._repeated = self._new  # of those that were seen
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -44,10 +45,13 @@ class DuplicateWindow:
         """Which of `ids` (in offset order) are in the window or came earlier in `ids` itself."""
         repeated = np.ones(len(ids), np.bool_)
         repeated[np.unique(ids, return_index=True)[1]] = False
-        for known in self._sorted:
-            if len(known):
-                places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-                repeated |= known[places] == ids
+        with self._lock:
+            for known in self._sorted:
+                if len(known):
+                    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+                    repeated |= known[places] == ids
+            if repeated.any():
+                self._repeated = np.concatenate([self._repeated, ids[repeated]])[-self._size :]
         return repeated
 
     def remember(self, ids: Folds) -> None:
@@ -61,8 +65,9 @@ class DuplicateWindow:
                 old = np.sort(self._old)
             self._sorted = (old, np.sort(self._new))
 
-    def forget(self, ids: Folds) -> None:
-        """`ids` were not stored after all."""
+    def forget(self, ids: Folds) -> bool:
+        """`ids` were not stored after all. Whether one of them was seen again meanwhile."""
         with self._lock:
             self._old, self._new = (known[~np.isin(known, ids)] for known in (self._old, self._new))
             self._sorted = (np.sort(self._old), np.sort(self._new))
+            return bool(np.isin(ids, self._repeated).any())

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from openride_analytics.clock import Clock
 from openride_analytics.ingest.batch import MAX_BATCH_BYTES, Draft
-from openride_analytics.ingest.inflight import Inflight
+from openride_analytics.ingest.inflight import Held
 from openride_analytics.ingest.intent import MAX_SPANS
 from openride_analytics.ingest.partition import Partition
 
@@ -20,7 +20,7 @@ class Intake:
         interval: float,
         phase: float,
         clock: Clock,
-        inflight: Inflight,
+        held: Held,
     ) -> None:
         """`interval`: seconds that a message may wait for others. A batch is due once an interval, `phase` seconds
         into it: topics of different phases do not make ClickHouse work all at the same moment."""
@@ -28,7 +28,7 @@ class Intake:
         self._interval = interval
         self._phase = phase
         self._clock = clock
-        self._inflight = inflight
+        self._held = held
         self._closed = False
         self._changed = asyncio.Event()
 
@@ -68,7 +68,7 @@ class Intake:
         waiting = [partition for partition in self._partitions if partition.draft is not None]
         if not waiting:
             return None
-        if not self._inflight.room() or any(partition.full for partition in waiting):
+        if not self._held.room() or any(partition.full for partition in waiting):
             return 0  # nothing more can come before something is stored
         passed = (min(map(_opened, waiting)) - self._phase) // self._interval
         return (passed + 1) * self._interval + self._phase - self._clock.monotonic()

@@ -11,7 +11,7 @@ from openride_analytics.ingest.age import Age
 from openride_analytics.ingest.batch import MAX_BATCH_BYTES, Draft
 from openride_analytics.ingest.dead_letters import Limits
 from openride_analytics.ingest.duplicates import DuplicateWindow
-from openride_analytics.ingest.inflight import Inflight
+from openride_analytics.ingest.inflight import Held
 from openride_analytics.settings import Ingest
 
 log = logging.getLogger("openride.ingest")
@@ -38,7 +38,7 @@ class Partition:
     is what the group knows, None until that was read.
     """
 
-    def __init__(self, tp: TopicPartition, ingest: Ingest, clock: Clock, inflight: Inflight) -> None:
+    def __init__(self, tp: TopicPartition, ingest: Ingest, clock: Clock, held: Held) -> None:
         self.tp = tp
         self.number: int = tp.partition
         self.state = State.RECOVERING
@@ -47,11 +47,23 @@ class Partition:
         self.stored_to = self.next = 0
         self.window = DuplicateWindow(ingest.dedup_window)
         self.limits = Limits(ingest.dlq_max_ratio, ingest.dlq_max_run)
+        self.refusals = Limits(
+            ingest.dlq_max_ratio, ingest.dlq_max_run
+        )  # of rows, by ClickHouse, as they are stored
         self.draft: Draft | None = None
         self.age = Age()
         self._ingest = ingest
         self._clock = clock
-        self._inflight = inflight
+        self._held = held
+
+    def anew(self) -> "Partition":
+        """The same, to be recovered again; or itself where it is halted: why still holds."""
+        self.drop()
+        if self.state is State.HALTED:
+            return self
+        made = Partition(self.tp, self._ingest, self._clock, self._held)
+        made.refusals = self.refusals
+        return made
 
     def start(self, offset: int, window: DuplicateWindow) -> None:
         """Where the group stands, and what was stored last below that offset."""
@@ -90,7 +102,7 @@ class Partition:
     @property
     def wants(self) -> bool:
         """Whether more should be fetched. While its topic retries it must not take room from others."""
-        return self.state is State.RUNNING and not self.full and self._inflight.room()
+        return self.state is State.RUNNING and not self.full and self._held.room()
 
     @property
     def full(self) -> bool:
@@ -104,7 +116,7 @@ class Partition:
         """Take what was fetched, in offset order."""
         if self.state is State.HALTED:  # while it was being fetched
             return
-        self._inflight.bytes += _size(records)
+        self._held.bytes += _size(records)
         self.age.fetched(records)
         self._extend(records)
 
@@ -123,7 +135,7 @@ class Partition:
 
     def drop(self) -> None:
         """Forget what was fetched: whoever owns the partition next fetches it again."""
-        self._inflight.bytes -= self.draft.size if self.draft else 0
+        self._held.bytes -= self.draft.size if self.draft else 0
         self.draft = None
 
     def _extend(self, records: Sequence[ConsumerRecord]) -> None:

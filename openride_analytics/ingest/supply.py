@@ -9,6 +9,7 @@ from openride_analytics.ingest.batch import Batch, Draft, Source
 from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.crash import Point
 from openride_analytics.ingest.followed import Followed
+from openride_analytics.ingest.inflight import Held
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.partition import Partition
 from openride_analytics.ingest.services import Services
@@ -33,12 +34,14 @@ class Supply:
         builder: Builder,
         partitions: Mapping[int, Partition],
         intake: Intake,
+        held: Held,
         services: Services,
     ) -> None:
         self._source = source
         self._builder = builder
         self._partitions = partitions
         self._intake = intake
+        self._held = held
         self._services = services
         self._taken = 0  # bytes in memory of all that was taken and is not done with
         self._out = 0  # of the batch that is being stored
@@ -104,4 +107,4 @@ class Supply:
 
     def _release(self, size: int) -> None:
         self._taken -= size
-        self._services.inflight.bytes -= size
+        self._held.bytes -= size

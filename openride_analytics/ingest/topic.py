@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from openride_analytics.clock import wait
 from openride_analytics.errors import Reason, Rejected, Retryable
-from openride_analytics.ingest.batch import Batch, Source, Span
+from openride_analytics.ingest.batch import Batch, Share, Source, Span
 from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.crash import Point
 from openride_analytics.ingest.dead_letters import DeadLetter, reasons
@@ -35,6 +35,10 @@ T = TypeVar("T")
 BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
 
 
+class _Anew(Exception):  # noqa: N818 - no defect
+    """What lies behind the committed offsets has to be read again."""
+
+
 class Topic:
     """Stores what its partitions have accepted, in a task of its own, from one assignment to its revocation.
 
@@ -43,25 +47,39 @@ class Topic:
     """
 
     def __init__(
-        self, kind: str, name: str, numbers: Collection[int], phase: float, services: Services
+        self,
+        kind: str,
+        name: str,
+        numbers: Collection[int],
+        phase: float,
+        services: Services,
+        before: "Topic | None" = None,
     ) -> None:
-        """`phase`: the part of the flush interval, from 0 to 1, at which its batches are due."""
+        """`phase`: the part of the flush interval, from 0 to 1, at which its batches are due. `before`: the same, which
+        has ended because it was to begin anew."""
         settings = services.settings
         ingest = settings.ingest
         self._services = services
+        self._phase = phase
         self._source = Source(kind, name, settings.kafka.topic_epoch)
+        self._held = services.inflight.of(name)
         decode = Decoder(kind, ingest.max_message_bytes, ingest.max_event_age_days)
         self._builder = Builder(decode, services.metrics)
         self.partitions: Mapping[int, Partition] = {
-            number: Partition(TopicPartition(name, number), ingest, services.clock, services.inflight)
+            number: before.partitions[number].anew()
+            if before
+            else Partition(TopicPartition(name, number), ingest, services.clock, self._held)
             for number in sorted(numbers)
         }
         interval = ingest.flush_interval_ms / 1000
         self._intake = Intake(
-            self.partitions.values(), interval, phase * interval, services.clock, services.inflight
+            self.partitions.values(), interval, phase * interval, services.clock, self._held
         )
-        self._supply = Supply(self._source, self._builder, self.partitions, self._intake, services)
+        self._supply = Supply(
+            self._source, self._builder, self.partitions, self._intake, self._held, services
+        )
         self._state = State.RECOVERING
+        self.begins_anew = False
         self._leaving = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"topic {name}")
 
@@ -70,6 +88,17 @@ class Topic:
     def look(self) -> None:
         """A partition has accepted records, or there is no room for more."""
         self._intake.look()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for more."""
+        return not self._held.room()
+
+    def anew(self) -> "Topic":
+        """What goes on in place of this one, once it has said that it `begins_anew`: from what is committed."""
+        return Topic(
+            self._source.kind, self._source.topic, self.partitions, self._phase, self._services, before=self
+        )
 
     def check(self) -> None:
         """Raise what ended the task, if that was no outcome it knows."""
@@ -100,6 +129,9 @@ class Topic:
         except PartitionLost:
             self._move(State.LOST)
             log.info("partitions lost", extra=self._names)
+        except _Anew:
+            self._move(State.RECOVERING)
+            self.begins_anew = True
         finally:
             await self._supply.close()
 
@@ -109,7 +141,7 @@ class Topic:
             lambda: self._services.offsets.committed([p.tp for p in self.partitions.values()])
         )
         open_inserts: dict[Intent, list[int]] = defaultdict(list)
-        for number, partition in self.partitions.items():
+        for number, partition in self._going().items():
             found = committed[partition.tp]
             await self._start(partition, found)
             if found.intent is not None:
@@ -117,7 +149,7 @@ class Topic:
         for intent, numbers in open_inserts.items():
             await self._repeat(intent, numbers)
         await self._commit()
-        for partition in self.partitions.values():
+        for partition in self._going().values():
             self._services.seek(partition.tp, partition.next)
         self._move(State.RUNNING)
         log.info("partitions recovered", extra=self._names)
@@ -167,8 +199,8 @@ class Topic:
                 )
             return
         mine = batch.of(numbers)
-        for share in mine:
-            self.partitions[share.span.partition].window.remember(share.folds)
+        for number in numbers:
+            self.partitions[number].window = windows[number]
         try:
             await self._insert(batch, intent)
         except DataRefused as error:
@@ -180,11 +212,7 @@ class Topic:
 
     async def _store(self, built: Batch) -> None:
         """Dead letters, intent, insert, commit: nothing is lost or doubled by stopping in between."""
-        shares = built.of(
-            [n for n, partition in self.partitions.items() if partition.state is not State.HALTED]
-        )
-        # What was built of a partition before it was halted must not be stored.
-        batch = built if len(shares) == len(built.shares) else await self._builder.again(built.source, shares)
+        batch = await self._of_those_going(built)
         if batch.letters:
             await self._bury(batch.letters)
             self._services.crash.reach(Point.DEAD_LETTERED)
@@ -216,6 +244,8 @@ class Topic:
         else:
             self._services.crash.reach(Point.INSERTED)
             self._advance(batch.spans)
+            for share in batch.shares:
+                self.partitions[share.span.partition].refusals.count([False] * len(share.records))
 
     async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
         """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
@@ -226,15 +256,38 @@ class Topic:
                     f"ClickHouse refuses rows among offsets that are partly stored: {error}"
                 )
         elif not parts:
-            rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
-            share = refused.shares[0]
-            await self._bury([DeadLetter(share.records[0], rejected)])
-            self.partitions[share.span.partition].window.forget(share.folds)  # it may come again, mended
-            self._advance(refused.spans)
+            await self._refuse(refused.shares[0], error)
         else:
             await self._commit(withdraw=[span.partition for span in spans])
             for part in parts:
-                await self._announce(part)
+                await self._announce(await self._of_those_going(part))
+
+    async def _refuse(self, share: Share, error: DataRefused) -> None:
+        """Bury a row that ClickHouse refuses, unless too many are refused. Raises _Anew if the same event, mended, has
+        come already, and was taken for its duplicate."""
+        number, record = share.span.partition, share.records[0]
+        partition = self.partitions[number]
+        _, limit = partition.refusals.count([True])
+        if limit is not None:
+            await self._commit(withdraw=[number])
+            partition.halt(f"{limit}, refused by ClickHouse: {error}")
+            return
+        rejected = Rejected(Reason.REJECTED_BY_CLICKHOUSE, str(error))
+        await self._bury([DeadLetter(record, rejected)])
+        if partition.window.forget(share.folds):
+            partition.advance(record.offset)
+            await self._commit(withdraw=[number])
+            raise _Anew
+        partition.advance(share.span.last)
+
+    def _going(self) -> dict[int, Partition]:
+        """The partitions that are not halted."""
+        return {n: each for n, each in self.partitions.items() if each.state is not State.HALTED}
+
+    async def _of_those_going(self, batch: Batch) -> Batch:
+        """What was built of a partition before it was halted must not be stored."""
+        shares = batch.of(self._going())
+        return batch if len(shares) == len(batch.shares) else await self._builder.again(batch.source, shares)
 
     async def _is_partly_stored(self, source: Source, spans: Collection[Span]) -> bool:
         for span in spans:
@@ -270,9 +323,8 @@ class Topic:
         announced = {span.partition for span in intent.spans} if intent is not None else set()
         positions = {
             partition.tp: (partition.stored_to, intent if number in announced else None)
-            for number, partition in self.partitions.items()
-            if partition.state is not State.HALTED
-            and (number in announced or number in withdraw or partition.stored_to != partition.committed)
+            for number, partition in self._going().items()
+            if number in announced or number in withdraw or partition.stored_to != partition.committed
         }
         if not positions:
             return

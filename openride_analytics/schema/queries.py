@@ -125,7 +125,8 @@ class FunnelQuery(RangeQuery, frozen=True, kw_only=True):
         Steps | None,
         Meta(
             description="2 to 10 event types, with commas between. Default: user.registered, booking.created, "
-            "payment.success, booking.confirmed, trip.completed."
+            "payment.success, booking.confirmed, trip.completed. driver.location.updated is known as long as "
+            "single events are kept, METRICS_RETENTION_DAYS."
         ),
     ] = None
     window_days: Annotated[

@@ -85,7 +85,7 @@ INGEST = (
         "ingest.max_inflight_bytes",
         integer(1, 1 << 40),
         str(96 << 20),
-        "Bytes fetched and not yet stored, at most",
+        "Bytes fetched and not yet stored, at most; half of it is for whichever topics need it, the rest shared out",
     ),
     Variable(
         "INGEST_MAX_MESSAGE_BYTES",

@@ -42,7 +42,7 @@ async def services(rig: Rig) -> AsyncIterator[Services]:
     consumer = AIOKafkaConsumer(rig.topics.user, **options, group_id=group, enable_auto_commit=False)
     admin = AIOKafkaAdminClient(**options)
     letters, inflight = DeadLetters(rig.settings), Inflight()
-    inflight.limit(1 << 26)
+    inflight.limit(1 << 26, topics=1)
     await consumer.start()
     await admin.start()
     async with asyncio.timeout(LIMIT_SECONDS):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from openride_analytics.ingest.inflight import Inflight
+from openride_analytics.ingest.inflight import Held, Inflight
 from openride_analytics.ingest.partition import Partition, State
 from openride_analytics.settings import load
 from tests.support.clock import EPOCH, FakeClock
@@ -21,15 +21,14 @@ def record(offset: int, value: bytes | None = None, *, partition: int = 0) -> Co
     return ConsumerRecord("users", partition, offset, stamp, 0, None, value, None, 0, len(value), ())
 
 
-def partition(
-    clock: FakeClock, inflight: Inflight | None = None, *, number: int = 0, **environ: str
-) -> Partition:
+def partition(clock: FakeClock, held: Held | None = None, *, number: int = 0, **environ: str) -> Partition:
     """A running partition of the user topic that begins at offset 0."""
-    if inflight is None:
+    if held is None:
         inflight = Inflight()
-        inflight.limit(1 << 30)
+        inflight.limit(1 << 30, topics=1)
+        held = inflight.of("users")
     ingest = load(environ).ingest
-    made = Partition(TopicPartition("users", number), ingest, clock, inflight)
+    made = Partition(TopicPartition("users", number), ingest, clock, held)
     made.start(0, made.window)
     made.move(State.RUNNING)
     return made

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from openride_analytics.ingest.inflight import Inflight
+from openride_analytics.ingest.inflight import Held, Inflight
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import MAX_SPANS
 from openride_analytics.ingest.partition import RECORD_OVERHEAD, Partition
@@ -20,25 +20,30 @@ def clock() -> FakeClock:
 @pytest.fixture
 def inflight() -> Inflight:
     made = Inflight()
-    made.limit(1 << 30)
+    made.limit(1 << 30, topics=1)
     return made
 
 
-def intake(clock: FakeClock, inflight: Inflight, *partitions: Partition) -> Intake:
-    return Intake(partitions, 1.0, 0.0, clock, inflight)
+@pytest.fixture
+def held(inflight: Inflight) -> Held:
+    return inflight.of("users")
 
 
-def test_nothing_is_due_while_nothing_was_fetched(clock: FakeClock, inflight: Inflight) -> None:
-    assert not intake(clock, inflight, partition(clock, inflight)).due
+def intake(clock: FakeClock, held: Held, *partitions: Partition) -> Intake:
+    return Intake(partitions, 1.0, 0.0, clock, held)
+
+
+def test_nothing_is_due_while_nothing_was_fetched(clock: FakeClock, held: Held) -> None:
+    assert not intake(clock, held, partition(clock, held)).due
 
 
 @pytest.mark.parametrize(("phase", "due_after"), [(0.0, 1.0), (0.25, 0.25), (0.75, 0.75)])
 async def test_a_draft_is_due_once_an_interval_at_the_phase_of_its_topic(
-    clock: FakeClock, inflight: Inflight, phase: float, due_after: float
+    clock: FakeClock, held: Held, phase: float, due_after: float
 ) -> None:
     await clock.advance(-clock.monotonic() % 1)  # to the beginning of an interval
-    one = partition(clock, inflight)
-    queue = Intake([one], 1.0, phase, clock, inflight)
+    one = partition(clock, held)
+    queue = Intake([one], 1.0, phase, clock, held)
     one.accept([record(0)])
     await clock.advance(due_after - 0.1)
     one.accept([record(1)])
@@ -47,43 +52,41 @@ async def test_a_draft_is_due_once_an_interval_at_the_phase_of_its_topic(
     assert (early, queue.due) == (False, True)
 
 
-def test_a_full_draft_is_due_at_once(clock: FakeClock, inflight: Inflight) -> None:
-    one = partition(clock, inflight, INGEST_BATCH_SIZE="3")
+def test_a_full_draft_is_due_at_once(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held, INGEST_BATCH_SIZE="3")
     one.accept([record(n) for n in range(3)])
-    assert intake(clock, inflight, one).due
+    assert intake(clock, held, one).due
 
 
-def test_without_room_for_more_what_is_here_is_due(clock: FakeClock, inflight: Inflight) -> None:
-    one = partition(clock, inflight)
+def test_without_room_for_more_what_is_here_is_due(clock: FakeClock, inflight: Inflight, held: Held) -> None:
+    one = partition(clock, held)
     one.accept([record(0)])
-    inflight.limit(1)
-    assert intake(clock, inflight, one).due
+    inflight.limit(1, topics=1)
+    assert intake(clock, held, one).due
 
 
-async def test_one_batch_takes_the_drafts_of_all_partitions(clock: FakeClock, inflight: Inflight) -> None:
-    both = [partition(clock, inflight, number=n, INGEST_BATCH_SIZE="2") for n in range(2)]
+async def test_one_batch_takes_the_drafts_of_all_partitions(clock: FakeClock, held: Held) -> None:
+    both = [partition(clock, held, number=n, INGEST_BATCH_SIZE="2") for n in range(2)]
     both[0].accept([record(0)])
     both[1].accept([record(0, partition=1), record(1, partition=1)])
-    drafts = await intake(clock, inflight, *both).take()
+    drafts = await intake(clock, held, *both).take()
     assert drafts is not None
     assert [(draft.partition, len(draft.records)) for draft in drafts] == [(0, 1), (1, 2)]
 
 
-async def test_what_a_full_draft_has_no_place_for_is_in_the_next(
-    clock: FakeClock, inflight: Inflight
-) -> None:
-    one = partition(clock, inflight, INGEST_BATCH_SIZE="2")
-    queue = intake(clock, inflight, one)
+async def test_what_a_full_draft_has_no_place_for_is_in_the_next(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held, INGEST_BATCH_SIZE="2")
+    queue = intake(clock, held, one)
     one.accept([record(n) for n in range(5)])
     taken = [draft.records for _ in range(2) for draft in await queue.take() or ()]
     assert [offsets(records) for records in taken] == [[0, 1], [2, 3]]
 
 
 async def test_a_draft_begins_where_the_one_before_ended_also_over_a_gap(
-    clock: FakeClock, inflight: Inflight
+    clock: FakeClock, held: Held
 ) -> None:
-    one = partition(clock, inflight, INGEST_BATCH_SIZE="2")
-    queue = intake(clock, inflight, one)
+    one = partition(clock, held, INGEST_BATCH_SIZE="2")
+    queue = intake(clock, held, one)
     one.accept([record(0), record(1), record(7), record(9)])
     spans = [draft.span[1:3] for _ in range(2) for draft in await queue.take() or ()]
     assert spans == [(0, 1), (2, 9)]
@@ -96,39 +99,57 @@ def test_a_full_partition_wants_no_more(clock: FakeClock) -> None:
     assert (before, one.wants) == (True, False)
 
 
-def test_bytes_in_flight_are_counted_until_they_are_dropped(clock: FakeClock, inflight: Inflight) -> None:
-    one = partition(clock, inflight, INGEST_BATCH_SIZE="2")
+def test_bytes_in_flight_are_counted_until_they_are_dropped(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held, INGEST_BATCH_SIZE="2")
     records = [record(n) for n in range(5)]
     one.accept(records)
-    held = inflight.bytes
+    before = held.bytes
     one.drop()
     expected = sum(len(found.value or b"") + RECORD_OVERHEAD for found in records)
-    assert (held, inflight.bytes) == (expected, 0)
+    assert (before, held.bytes) == (expected, 0)
 
 
-async def test_no_batch_has_more_partitions_than_an_intent_can_name(
-    clock: FakeClock, inflight: Inflight
-) -> None:
-    many = [partition(clock, inflight, number=n, INGEST_BATCH_SIZE="1") for n in range(MAX_SPANS + 5)]
+async def test_no_batch_has_more_partitions_than_an_intent_can_name(clock: FakeClock, held: Held) -> None:
+    many = [partition(clock, held, number=n, INGEST_BATCH_SIZE="1") for n in range(MAX_SPANS + 5)]
     for one in many:
         one.accept([record(0, partition=one.number)])
-    drafts = await intake(clock, inflight, *many).take()
+    drafts = await intake(clock, held, *many).take()
     assert drafts is not None and len(drafts) == MAX_SPANS
 
 
-async def test_a_closed_intake_hands_out_nothing(clock: FakeClock, inflight: Inflight) -> None:
-    one = partition(clock, inflight)
-    queue = intake(clock, inflight, one)
+async def test_a_closed_intake_hands_out_nothing(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held)
+    queue = intake(clock, held, one)
     waiting = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
     queue.close()
     assert await waiting is None
 
 
-def test_what_was_being_fetched_when_a_partition_was_halted_is_dropped(
-    clock: FakeClock, inflight: Inflight
-) -> None:
-    one = partition(clock, inflight)
+def test_what_was_being_fetched_when_a_partition_was_halted_is_dropped(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held)
     one.halt("why")
     one.accept([record(0)])
-    assert (one.draft, inflight.bytes) == (None, 0)
+    assert (one.draft, held.bytes) == (None, 0)
+
+
+def test_who_holds_what_all_may_share_leaves_the_others_their_own(inflight: Inflight) -> None:
+    inflight.limit(120, topics=2)
+    greedy, other = inflight.of("bookings"), inflight.of("users")
+    greedy.bytes = 90
+    other.bytes = 29
+    assert (greedy.room(), other.room()) == (False, True)
+
+
+def test_what_nobody_else_holds_may_be_had_by_one(inflight: Inflight) -> None:
+    inflight.limit(120, topics=2)
+    one = inflight.of("bookings")
+    one.bytes = 89
+    assert one.room()
+
+
+def test_all_together_hold_no_more_than_they_may(inflight: Inflight) -> None:
+    inflight.limit(120, topics=2)
+    for name, held in {"bookings": 90, "users": 30}.items():
+        inflight.of(name).bytes = held
+    assert [inflight.of(name).room() for name in ("bookings", "users")] == [False, False]
