@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 import psutil
 import pytest
 
@@ -272,7 +271,7 @@ async def test_a_writer_ends_when_whoever_began_it_is_gone(
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert writer.stdin is not None
-    writer.stdin.write(msgspec.json.encode(task) + b"\n")
+    writer.stdin.write(task.line())
     await eventually(lambda: proxy.struck > 0)
     writer.terminate()  # a signal for the whole group is not for it
     writer.stdin.close()
