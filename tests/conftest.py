@@ -4,7 +4,12 @@ import gc
 import os
 from itertools import chain, groupby
 
+import hypothesis
 import pytest
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("timeless", deadline=None)
+hypothesis.settings.load_profile("timeless")
 
 pytest_plugins = [
     "tests.support.kafka",

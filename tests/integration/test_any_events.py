@@ -131,7 +131,6 @@ async def warehouse(shared_settings: tree.Settings) -> AsyncIterator[ClickHouse]
 @pytest.mark.timeout(120 + 10 * EXAMPLES)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

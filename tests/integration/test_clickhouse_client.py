@@ -21,7 +21,7 @@ pytestmark = pytest.mark.clickhouse
 
 ID = UUID("6c7c3f4e-8f3c-4d35-9d4c-0a3c5e8f0001")
 few_examples = hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
