@@ -51,7 +51,7 @@ def translated(problem: str) -> Iterator[None]:
     """Whatever Kafka's clients raise within is raised as Retryable: the problem, and the kind of error."""
     try:
         yield
-    except (KafkaError, TimeoutError, OSError) as error:
+    except (KafkaError, TimeoutError, OSError, UnicodeDecodeError) as error:  # the last: of a header's name
         raise Retryable("kafka", f"{problem}: {type(error).__name__}") from error
 
 

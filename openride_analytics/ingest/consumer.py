@@ -187,7 +187,9 @@ class Ingestion:
             except NoOffsetForPartitionError:
                 continue  # it was given to us within the call; its recovery has yet to say where it begins
             except OffsetOutOfRangeError as error:
-                self._halt_lost_offsets(error)
+                self._end_at_lost_offsets(error)
+            except UnicodeDecodeError:
+                await self._end_at_the_unreadable(consumer)
             for topic in self._topics:
                 if topic.is_full:
                     topic.look()
@@ -196,10 +198,21 @@ class Ingestion:
                 looked = self._clock.monotonic()
                 await self._look(consumer, services)
 
-    async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
-        wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
+    async def _fetch(
+        self, consumer: AIOKafkaConsumer, *only: TopicPartition, at_once: int | None = None
+    ) -> None:
+        """Of those that have room, or of these among them."""
+        wanting = {
+            tp: partition
+            for tp, partition in self._partitions.items()
+            if partition.wants and (not only or tp in only)
+        }
         async with asyncio.timeout(self._settings.ingest.stall_seconds):
-            fetched = await consumer.getmany(*(wanting or [NOBODY]), timeout_ms=POLL_MS)
+            fetched = await consumer.getmany(
+                *(wanting or [NOBODY]),
+                timeout_ms=2 * POLL_MS if only else POLL_MS,  # what is fetched anew may take Kafka all of one
+                max_records=at_once,
+            )
         for tp, records in fetched.items():
             # A rebalance within the call may have taken it, or given it anew: then what was fetched since that
             # one runs is its own, and will not be fetched again.
@@ -210,11 +223,37 @@ class Ingestion:
             if any(partition.tp in fetched for partition in topic.partitions.values()):
                 topic.look()
 
-    def _halt_lost_offsets(self, error: OffsetOutOfRangeError) -> None:
+    def _end_at_lost_offsets(self, error: OffsetOutOfRangeError) -> None:
         """Kafka no longer has what was to be read: an operator must decide, no silent jump."""
         for tp, offset in error.args[0].items():
             if tp in self._partitions:
-                self._partitions[tp].halt(f"offset {offset} is no longer in Kafka")
+                self._partitions[tp].ends = f"offset {offset} is no longer in Kafka"
+
+    async def _end_at_the_unreadable(self, consumer: AIOKafkaConsumer) -> None:
+        """The client cannot read a record with a header whose name is not UTF-8, and has lost what it had fetched with
+        it. All that is fetched again, of one partition at a time; of the one that has it record by record, up to it.
+        """
+        wanting = {tp: partition for tp, partition in self._partitions.items() if partition.wants}
+        for tp, partition in wanting.items():
+            consumer.seek(tp, partition.next)
+        for tp, partition in wanting.items():
+            if await self._stumbles(consumer, tp):
+                consumer.seek(tp, partition.next)
+                while partition.wants and self._partitions.get(tp) is partition:
+                    if await self._stumbles(consumer, tp, at_once=1):
+                        partition.ends = (
+                            f"the message at offset {partition.next} has a header whose name is not UTF-8"
+                        )
+
+    async def _stumbles(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, at_once: int | None = None
+    ) -> bool:
+        """Fetch of one partition; whether there is something among it that cannot be read."""
+        try:
+            await self._fetch(consumer, tp, at_once=at_once)
+        except UnicodeDecodeError:
+            return True
+        return False
 
     async def _look(self, consumer: AIOKafkaConsumer, services: Services) -> None:
         """Show where the partitions stand, and whether they move. Raises Stalled, Fatal."""
@@ -225,6 +264,7 @@ class Ingestion:
         ends = await services.offsets.ends(self._partitions)
         behind = {tp: await self._is_behind(consumer, tp, ends[tp]) for tp in ends}
         for tp, partition in self._partitions.items():
+            partition.halt_at_its_end()
             if tp in ends and partition.committed is not None:
                 # What ends a partition may be markers of transactions: no messages, and never stored.
                 settled = partition.is_settled and not behind[tp]

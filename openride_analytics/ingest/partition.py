@@ -51,6 +51,7 @@ class Partition:
             ingest.dlq_max_ratio, ingest.dlq_max_run
         )  # of rows, by ClickHouse, as they are stored
         self.draft: Draft | None = None
+        self.ends: str | None = None  # why nothing after `next` can be read
         self.age = Age()
         self._ingest = ingest
         self._clock = clock
@@ -92,6 +93,11 @@ class Partition:
         self.drop()
         log.error("partition halted", extra={**self.names, "problem": problem})
 
+    def halt_at_its_end(self) -> None:
+        """Where nothing more can be read: once all is stored that could be."""
+        if self.ends is not None and self.is_settled:
+            self.halt(self.ends)
+
     @property
     def names(self) -> dict[str, object]:
         """For log lines."""
@@ -102,7 +108,7 @@ class Partition:
     @property
     def wants(self) -> bool:
         """Whether more should be fetched. While its topic retries it must not take room from others."""
-        return self.state is State.RUNNING and not self.full and self._held.room()
+        return self.state is State.RUNNING and self.ends is None and not self.full and self._held.room()
 
     @property
     def full(self) -> bool:

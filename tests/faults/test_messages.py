@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record._crc32c import crc as crc32c
 from confluent_kafka import Producer
 
 from openride_analytics.ingest.dead_letter_topic import read
@@ -24,6 +27,7 @@ from tests.support.faults import (
     until_committed,
 )
 from tests.support.hostile import hostile_messages
+from tests.support.ingestion import Rig
 from tests.support.kafka import Message, produce
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -118,6 +122,45 @@ async def test_what_kafka_allows_and_clients_seldom_send(
         await until_committed(rig, 2, topic)
     assert await differences(rig.settings, rig.clickhouse) == []
     assert [found.record.value async for found in read(rig.settings)] == [value] * letters
+
+
+async def test_a_message_that_the_client_cannot_read_stops_its_partition_and_is_named(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came before it is stored, and so is what comes in the others."""
+    rig, topic = line.rig, line.rig.topics.booking
+    await send_bookings(rig, 10)
+    await send_with_a_name_that_is_not_utf8(rig, monkeypatch)
+    await send_bookings(rig, 10)
+    await send_bookings(rig, 10, partition=1)
+    async with line.ingesting() as actor:
+        partition = await partition_of(actor, topic)
+        await until(partition, State.HALTED)
+        await until_committed(rig, 10, topic, 1)
+    assert (partition.problem, await committed(rig, topic), await rig.count("events_raw")) == (
+        "the message at offset 10 has a header whose name is not UTF-8",
+        10,
+        20,
+    )
+
+
+async def send_with_a_name_that_is_not_utf8(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client for Python sends a header with such a name; others do."""
+    build = BatchBuilder._build
+
+    def spoiled(self: BatchBuilder) -> bytearray:
+        made = bytearray(build(self)).replace(b"a name", b"\xff name")
+        made[17:21] = crc32c(bytes(made[21:])).to_bytes(4)
+        self._buffer = made
+        return made
+
+    producer = AIOKafkaProducer(bootstrap_servers=rig.bootstrap)
+    await producer.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchBuilder, "_build", spoiled)
+        headers = [("a name", b"")]
+        await producer.send_and_wait(rig.topics.booking, b"not json", partition=0, headers=headers)
+    await producer.stop()
 
 
 async def test_event_times_over_two_hundred_months_are_no_two_hundred_parts(line: Line) -> None:
