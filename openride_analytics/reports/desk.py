@@ -196,11 +196,15 @@ class Reports:
 
 
 def _turn(stored: StoredSchedule, terms: Terms, now: datetime, *, anew: bool) -> Turn:
-    """A schedule that is due at other times now, or is active again, is due later than now; another one as before."""
+    """A schedule that is due at other times now, or is active again, is due later than now; another one as before.
+
+    What had its turn were periods of the old frequency: the week or month they lie in has not had one by that. No
+    period is reported twice for it, since runs are unique for theirs.
+    """
     was, is_now = stored.terms, terms
-    moved = was.frequency != is_now.frequency or any(
-        getattr(was.parameters, name) != getattr(is_now.parameters, name) for name in _TIMING
-    )
+    if was.frequency != is_now.frequency:
+        return begin(terms, now)
+    moved = any(getattr(was.parameters, name) != getattr(is_now.parameters, name) for name in _TIMING)
     if anew or moved:
         return begin(terms, now, stored.turn.covered_until)
     return Turn(stored.turn.next if terms.active else None, stored.turn.covered_until)

@@ -55,7 +55,10 @@ def rhythm(terms: Terms) -> Rhythm:
 
 
 def begin(terms: Terms, now: datetime, covered_until: datetime | None = None) -> Turn:
-    """From now on: the next time that is not past, for a period that has not had its turn."""
+    """From now on: the next time that is not past, for a period that has not had its turn.
+
+    `covered_until`: of what has run before, by periods of the same frequency.
+    """
     after = (due for due in dues(rhythm(terms), now))
     due = next(due for due in after if covered_until is None or middle(due.period) > covered_until)
     return Turn(due.at if terms.active else None, due.period.since)

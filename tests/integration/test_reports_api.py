@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -22,8 +23,15 @@ PATH = "/v1/reports/schedule"
 
 @pytest.fixture
 async def api(reports_url: str) -> AsyncIterator[Served]:
-    """One that has nothing but PostgreSQL, on a Tuesday, at nine in London."""
-    now = datetime.fromisoformat(NOW).astimezone(UTC).timestamp()
+    """On a Tuesday, at nine in London."""
+    async with serving_at(reports_url, NOW) as served:
+        yield served
+
+
+@asynccontextmanager
+async def serving_at(reports_url: str, at: str) -> AsyncIterator[Served]:
+    """One that has nothing but PostgreSQL, at that time."""
+    now = datetime.fromisoformat(at).astimezone(UTC).timestamp()
     environ = SECRET_ENVIRON | {"DATABASE_URL": reports_url, "RATE_LIMIT_PER_MINUTE": "0"}
     async with resources(environ, now=now) as given, serving(given) as served:
         yield served
@@ -208,6 +216,45 @@ async def test_a_period_that_was_reported_is_not_reported_again_at_another_time(
     ran = await once(bureau.replica(clock), clock)
     after = (await patch(api, who, found["id"], parameters={"time": "11:00"})).json()
     assert (ran, after["next_execution"]) == (["completed"], "2026-11-25T11:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "covers"),
+    [
+        ("daily", "weekly", "2026-11-23 to 2026-11-29"),
+        ("daily", "monthly", "2026-11-01 to 2026-11-30"),
+        ("weekly", "monthly", "2026-11-01 to 2026-11-30"),
+        ("weekly", "daily", "2026-11-27 to 2026-11-27"),
+        ("monthly", "weekly", "2026-11-23 to 2026-11-29"),
+    ],
+)
+async def test_a_schedule_of_another_frequency_leaves_out_no_period_in_progress(
+    reports_url: str, bureau: Bureau, clock: MovedClock, before: str, after: str, covers: str
+) -> None:
+    """Past the middle of the week and of the month."""
+    who = somebody()
+    async with serving_at(reports_url, "2026-11-27T09:00:00Z") as api:
+        found = await added(api, who, frequency=before)
+        changed = (await patch(api, who, found["id"], frequency=after)).json()
+    clock.set(changed["next_execution"])
+    await once(bureau.replica(clock), clock)
+    assert [edition.period.label for edition in bureau.maker.made] == [covers]
+
+
+async def test_a_period_that_was_reported_is_not_reported_again_after_another_frequency(
+    api: Served, bureau: Bureau, clock: MovedClock
+) -> None:
+    who = somebody()
+    found = await added(api, who)
+    clock.set("2026-11-25T08:00:00Z")
+    await once(bureau.replica(clock), clock)
+    async with serving_at(bureau.url, "2026-11-25T09:00:00Z") as later:
+        await patch(later, who, found["id"], frequency="weekly")
+        await patch(later, who, found["id"], frequency="daily", parameters={"time": "10:00"})
+    for day in (25, 26):
+        clock.set(f"2026-11-{day}T10:00:00Z")
+        await once(bureau.replica(clock), clock)
+    assert [edition.period.label[:10] for edition in bureau.maker.made] == ["2026-11-24", "2026-11-25"]
 
 
 async def test_a_schedule_that_is_paused_for_its_failures_says_so_and_begins_anew(

@@ -129,8 +129,8 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
     )
     async def change_schedule(request: Asking, schedule_id: FromPath[UUID]) -> Schedule:
         """Only what is sent is changed, in `parameters` too. `active: false` pauses it and ends a run that waits to be
-        tried again; `active: true` goes on with the next time that is to come. A period that has been reported is not
-        reported again at another time.
+        tried again; `active: true`, or another `frequency`, goes on with the next time that is to come. A period that
+        has been reported is not reported again at another time.
         """
         asked = await decoded(request, SchedulePatch)
         try:
