@@ -28,15 +28,17 @@ class Signed:
         return None if found is None else found.terms.report_name
 
     async def leave(self, token: str) -> bool:
-        """No more of them to the address that the link is of; whether there is such a report. Again is harmless."""
+        """No more of them to the address that the link is of; whether that is kept now. Again is harmless.
+
+        The list may name that address otherwise by now, or not at all: it may have it again later.
+        """
         link = self._link(Purpose.UNSUBSCRIBE, token)
-        found = None if link is None else await self._schedules.get(link.id, None)
-        if link is None or found is None:
+        if link is None:
             return False
-        for address in found.terms.recipients:
+        for address in await self._schedules.addressed(link.id):
             if self._links.is_for(link, address):
-                await self._schedules.unsubscribe(found.id, address)
-        return True
+                return await self._schedules.unsubscribe(link.id, address)
+        return False
 
     def _link(self, purpose: Purpose, token: str) -> Link | None:
         try:

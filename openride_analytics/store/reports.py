@@ -164,8 +164,14 @@ class Schedules:
             rows = await connection.fetch(statement("reports/due"), now)
         return [_schedule(row) for row in rows]
 
+    async def addressed(self, schedule_id: UUID) -> list[str]:
+        """Who may have a link of its mails: whom it was sent to, as far as that is remembered, and whom it is for."""
+        async with reach(self._postgres) as connection:
+            rows = await connection.fetch(statement("reports/addressed"), schedule_id)
+        return [row["address"] for row in rows]
+
     async def unsubscribe(self, schedule_id: UUID, address: str) -> bool:
-        """No more of it to that address; whether it is one of the recipients."""
+        """No more of it to that address, on its list or not; whether there is such a schedule."""
         async with reach(self._postgres) as connection:
             found = await connection.fetchval(statement("reports/unsubscribe"), schedule_id, address)
         return found is not None

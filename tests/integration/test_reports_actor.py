@@ -99,7 +99,7 @@ async def test_a_preview_is_a_page_with_its_images_inside(environ: dict[str, str
 async def linked(api: Served, bureau: Bureau, **changes: Any) -> tuple[dict[str, str], str, Any]:
     """Whose schedule it is, its path, and what was mailed of it: nothing is attached."""
     who = somebody()
-    path = await added(api, who, recipients=[ADA, OBI], **changes)
+    path = await added(api, who, **{"recipients": [ADA, OBI]} | changes)
     await api.client.post(f"{path}/execute", headers=who)
     clock = MovedClock(NOW)
     await once(bureau.replica(clock, {"PUBLIC_URL": api.server.url}), clock)
@@ -135,6 +135,42 @@ async def test_who_follows_the_way_out_gets_no_more_mails_and_the_others_do(
         await once(bureau.replica(clock), clock)
     assert ("<button>" in asked_first.text, before, after) == (True, [], [ADA])
     assert ([answer.status_code for answer in answers], sender.addresses) == ([200, 200], [ADA, OBI, OBI])
+
+
+@pytest.mark.parametrize(
+    ("mailed", "when_leaving", "later"),
+    [
+        ("Bob@example.com", ["Bob@example.com"], "bob@example.com"),
+        ("bob@example.com", ["Bob@example.com"], "Bob@example.com"),
+        ("bob@example.com", [], "bob@example.com"),
+    ],
+    ids=["written otherwise later", "written otherwise before", "off the list"],
+)
+async def test_who_has_left_gets_no_more_mails_whatever_the_list_says(
+    reports_url: str, bureau: Bureau, mailed: str, when_leaving: list[str], later: str
+) -> None:
+    async with serving_links(reports_url) as api:
+        who, path, sender = await linked(api, bureau, recipients=[mailed, OBI])
+        await api.client.patch(path, json={"recipients": [*when_leaving, OBI]}, headers=who)
+        answer = await api.client.post(urlsplit(sender.ways_out[mailed]).path)
+        await api.client.patch(path, json={"recipients": [later, OBI]}, headers=who)
+        after = (await api.get(path, **who)).json()["unsubscribed"]
+        await api.client.post(f"{path}/execute", headers=who)
+        clock = MovedClock(NOW)
+        await once(bureau.replica(clock), clock)
+    assert (answer.status_code, after, sender.addresses) == (200, [later], [mailed, OBI, OBI])
+
+
+async def test_nobody_is_told_they_have_left_where_that_could_not_be_kept(
+    reports_url: str, bureau: Bureau
+) -> None:
+    """Off the list, and no run is remembered."""
+    async with serving_links(reports_url) as api:
+        who, path, sender = await linked(api, bureau)
+        await api.client.patch(path, json={"recipients": [OBI]}, headers=who)
+        await bureau.postgres.execute("DELETE FROM report_executions")
+        answer = await api.client.post(urlsplit(sender.ways_out[ADA]).path)
+    assert answer.status_code == 404
 
 
 @asynccontextmanager

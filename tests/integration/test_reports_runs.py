@@ -286,6 +286,18 @@ async def test_who_leaves_the_list_meanwhile_gets_no_mail(
     )
 
 
+async def test_who_is_written_otherwise_on_the_list_meanwhile_is_still_on_it(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
+) -> None:
+    bureau.sender.answers = {OBI: [BUSY]}
+    replica = bureau.replica(clock)
+    await once(replica, clock)
+    await bureau.postgres.execute("UPDATE report_schedules SET recipients = $1", ["Obi@example.com"])
+    clock.set("2026-11-24T09:00:00Z")
+    await once(replica, clock)
+    assert bureau.sender.addresses == [*THREE, OBI]
+
+
 async def test_who_leaves_the_list_while_a_run_is_made_keeps_it_waiting_for_nobody(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:

@@ -3,6 +3,6 @@ DELETE FROM report_deliveries AS d
 USING report_executions AS e, report_schedules AS s
 WHERE d.execution_id = $1 AND e.id = d.execution_id AND s.id = e.schedule_id
     AND e.trigger <> 'dry_run' AND d.status = 'pending'
-    AND (d.address <> ALL (s.recipients) OR EXISTS (
-        SELECT FROM report_unsubscribed AS u WHERE u.schedule_id = s.id AND u.address = d.address
+    AND (lower(d.address) NOT IN (SELECT lower(r.address) FROM unnest(s.recipients) AS r (address)) OR EXISTS (
+        SELECT FROM report_unsubscribed AS u WHERE u.schedule_id = s.id AND lower(u.address) = lower(d.address)
     ))

@@ -3,7 +3,13 @@
 -- Result: the rows.
 SELECT
     s.*,
-    array(SELECT address FROM report_unsubscribed AS u WHERE u.schedule_id = s.id ORDER BY address) AS unsubscribed
+    array(
+        SELECT r.address FROM unnest(s.recipients) AS r (address)
+        WHERE EXISTS (
+            SELECT FROM report_unsubscribed AS u WHERE u.schedule_id = s.id AND lower(u.address) = lower(r.address)
+        )
+        ORDER BY r.address
+    ) AS unsubscribed
 FROM report_schedules AS s
 WHERE s.deleted_at IS NULL
     AND ($1::text IS NULL OR s.owner_subject = $1)
