@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,7 @@ LAST_ANSWER: Final = (
 )
 
 _CHUNK: Final = 1 << 16  # bytes handed over at a time; each has the timeout to leave
+_STEPS: Final = 20  # to connect, to encrypt, to log in, commands: no conversation has as many
 _PAUSE: Final = 0.01
 _LONGEST: Final = 160  # characters that are kept of what a server said
 
@@ -49,7 +51,7 @@ class Delivery:
 
 
 class Session:
-    """Hands over one message. Every step has a limit, and says what follows if it fails.
+    """Hands over one message. Every step has a limit, and so have all of them; what follows is said if one is reached.
 
     Before the final dot nothing is taken, so whatever breaks then may be tried again. From the dot on the message may
     have been taken: only an answer tells.
@@ -76,11 +78,16 @@ class Session:
         """Never raises for what a server or the network does. Cancelled, it closes the connection: before the dot
         nothing was sent then, from it on nobody knows.
         """
+        stuffed = re.sub(rb"(?m)^\.", b"..", message)
         try:
-            await self._enter()
-            await self._client.mail(self._smtp.from_email)
-            await self._client.rcpt(recipient)
-            return await self._hand_over(message)
+            async with asyncio.timeout(longest(self._smtp, stuffed)):
+                await self._enter()
+                await self._client.mail(self._smtp.from_email)
+                await self._client.rcpt(recipient)
+                found = await self._hand_over(stuffed)
+            if found.status is Status.SENT:
+                await self._part()
+            return found
         except SMTPAuthenticationError as error:  # what it said may repeat what it was told
             status = Status.RETRY if _transient(error.code) else Status.REFUSED
             return Delivery(status, f"the mail server refused the login ({error.code})", general=True)
@@ -106,7 +113,7 @@ class Session:
             await client.login(self._smtp.user, self._smtp.password.reveal())
         self._entered = True
 
-    async def _hand_over(self, message: bytes) -> Delivery:
+    async def _hand_over(self, stuffed: bytes) -> Delivery:
         """Not the library's own DATA: it cannot tell what broke before the dot from what broke after it, and its
         limit is on the whole of a large message.
         """
@@ -114,13 +121,12 @@ class Session:
         ready = await client.execute_command(b"DATA")
         if ready.code != 354:
             return self._answered(ready.code, ready.message)
-        await self._write(re.sub(rb"(?m)^\.", b"..", message))
+        await self._write(stuffed)
         if not client.is_connected:
             raise SMTPServerDisconnected("connection lost")
         self._dotted = True
         answer = await client.execute_command(b".", timeout=LAST_ANSWER * self._smtp.timeout_seconds)
         if 200 <= answer.code < 300:
-            await self._part()
             return Delivery(Status.SENT)
         return self._answered(answer.code, answer.message)
 
@@ -128,6 +134,9 @@ class Session:
         transport = self._client.transport
         if not isinstance(transport, asyncio.WriteTransport):
             raise SMTPServerDisconnected("connection lost")
+        # Else the system keeps megabytes back, and takes more by the megabyte only: what it has would count as gone,
+        # and a slow server as one that takes nothing.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
         for at in range(0, len(message), _CHUNK):
             transport.write(message[at : at + _CHUNK])
             async with asyncio.timeout(self._smtp.timeout_seconds):
@@ -160,6 +169,14 @@ class Session:
         shown = text.replace(password, "***") if password else text
         kept = "".join(char if char.isascii() and char.isprintable() else " " for char in shown)
         return f"{code} {' '.join(kept.split())}"[:_LONGEST].strip()
+
+
+def longest(smtp: Smtp, message: bytes) -> float:
+    """Seconds for a whole conversation: what its steps may take together, so that a server that is slow and takes
+    something at each of them is not given up.
+    """
+    chunks = -(-len(message) // _CHUNK)
+    return (_STEPS + chunks + LAST_ANSWER) * smtp.timeout_seconds
 
 
 def tls_context(smtp: Smtp) -> ssl.SSLContext | None:

@@ -26,7 +26,6 @@ from openride_analytics.telemetry import Metrics, spans
 
 log = logging.getLogger("openride.reports")
 
-SEND_SECONDS: Final = 300.0  # for one mail; a server that is slower than that has hung
 LONGEST_PAUSE: Final = 3600.0
 _PAUSE_FACTOR: Final = 3
 
@@ -182,20 +181,21 @@ class Work:
         return not (found.general and found.status is Status.RETRY)
 
     async def _send(self, run: Run, rendered: Rendered, address: str) -> Delivery:
+        """No limit is set here: a slow server may have hours for a large file, and `deliver` knows what was sent when
+        one is reached.
+        """
         now = utc_now(self.clock)
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                found = await self.deliver(
-                    rendered,
-                    [address],
-                    message_id=str(run.id),
-                    unsubscribe=lambda one: self.links.unsubscribe(run.schedule_id, one, now),
-                )
+            found = await self.deliver(
+                rendered,
+                [address],
+                message_id=str(run.id),
+                unsubscribe=lambda one: self.links.unsubscribe(run.schedule_id, one, now),
+            )
             return found[address]
-        except Exception as error:  # whatever it was, the mail may have gone
+        except Exception:  # whatever it was, the mail may have gone
             log.exception("a mail's end is not known", extra={"execution_id": str(run.id)})
-            why = "the mail server did not come to an end" if isinstance(error, TimeoutError) else "an error"
-            return Delivery(Status.UNCERTAIN, why)
+            return Delivery(Status.UNCERTAIN, "an error")
 
     async def _account(self, run: Run, rendered: Rendered) -> str:
         """What the run has come to, by what became of its recipients."""

@@ -157,6 +157,49 @@ async def test_a_server_that_hangs_in_the_message_is_not_waited_for(server: Mail
         assert found[ADA].reason == "the mail server could not be used: it took too long"
 
 
+async def test_what_nobody_has_taken_has_not_left(server: MailServer) -> None:
+    """The whole message would wait in the system's buffers, and the dot behind it."""
+    large = replace(REPORT, attachment=Attachment("large.bin", "application/octet-stream", bytes(2 << 20)))
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        proxy.arm(Fault.HANG, after=len(b"DATA\r\n"), on=b"DATA\r\n")
+        found = await sent(smtp(proxy.port, SMTP_TIMEOUT_SECONDS="0.5"), ADA, rendered=large)
+    assert statuses(found) == [Status.RETRY]
+
+
+async def test_a_conversation_that_takes_too_long_before_the_dot_may_be_tried_again(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "longest", lambda smtp, message: 0.5)
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        proxy.arm(Fault.HANG, on=b"DATA\r\n")
+        assert statuses(await sent(smtp(proxy.port), ADA)) == [Status.RETRY]
+
+
+async def test_a_conversation_that_takes_too_long_after_the_dot_is_uncertain(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "longest", lambda smtp, message: 2)
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        proxy.rewrite = lambda answer: answer.replace(b"250 kept\r\n", b"")
+        assert statuses(await sent(smtp(proxy.port), ADA)) == [Status.UNCERTAIN]
+
+
+async def test_what_was_taken_is_sent_though_nobody_says_goodbye(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "longest", lambda smtp, message: 2)
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        proxy.arm(Fault.HANG, on=b"QUIT\r\n")
+        assert statuses(await sent(smtp(proxy.port, SMTP_TIMEOUT_SECONDS="3"), ADA)) == [Status.SENT]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 16, 10 << 20])
+def test_a_conversation_has_the_time_of_its_steps(size: int) -> None:
+    """Of each 64 KiB, the last answer, and more commands than there are."""
+    pieces = -(-size // (1 << 16))
+    assert session.longest(smtp(25), bytes(size)) >= 5 * (pieces + 10 + 15)
+
+
 async def test_nobody_there_may_be_there_later() -> None:
     async with MailServer() as gone:
         pass

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from openride_analytics.embedded.postgres import EmbeddedPostgres
+from openride_analytics.reports import session
 from openride_analytics.store.migrations import migrate_postgres
 from openride_analytics.store.reports import StoredSchedule
 from tests.support.eventually import eventually, poll
@@ -179,7 +180,7 @@ async def test_of_a_run_whose_holder_hears_nothing_of_the_database_one_peer_goes
     )
 
 
-async def mailed(bureau: Bureau, clock: MovedClock, server: MailServer) -> list[str]:
+async def mailed(bureau: Bureau, clock: MovedClock, server: MailServer | Proxy) -> list[str]:
     """How it went at one tick, with that server; nobody waits long for it."""
     environ = {
         "SMTP_HOST": "127.0.0.1",
@@ -222,6 +223,25 @@ async def test_who_is_put_off_has_it_later_and_nobody_else_has_it_again(
     assert (outcomes, had(server), await only(bureau, schedule)) == (
         ["retried", "completed"],
         [ADA, EVE, OBI],
+        {"status": "completed", ADA: "sent", OBI: "sent", EVE: "sent"},
+    )
+
+
+async def test_who_is_not_reached_before_the_dot_in_the_time_of_a_mail_has_it_later(
+    bureau: Bureau, clock: MovedClock, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = await due(bureau, clock)
+    async with Proxy("127.0.0.1", server.port) as proxy:
+        proxy.arm(Fault.HANG, on=b"DATA\r\n")
+        with monkeypatch.context() as patched:
+            patched.setattr(session, "longest", lambda smtp, message: 0.5)
+            outcomes = await mailed(bureau, clock, proxy)
+        proxy.mend()
+        clock.set("2026-11-24T09:00:00Z")
+        outcomes += await mailed(bureau, clock, proxy)
+    assert (outcomes, had(server), await only(bureau, schedule)) == (
+        ["retried", "completed"],
+        THREE,
         {"status": "completed", ADA: "sent", OBI: "sent", EVE: "sent"},
     )
 
