@@ -125,9 +125,9 @@ class ClickHouse:
         values that do not fit their placeholders; Fatal if placeholders and values do not match.
         """
         statement = bind(sql, params or {}, identifiers=identifiers)
-        if self._budget is not None:
-            return await self._question(statement, self._budget, name)
-        return Block(*await self._query(statement, timeout=timeout, name=name, limits=_READ_ONLY))
+        timeout, limits = self._bounds(timeout)
+        with _judged(self._budget):
+            return Block(*await self._query(statement, timeout=timeout, name=name, limits=limits))
 
     async def stream(
         self,
@@ -146,29 +146,24 @@ class ClickHouse:
         of values as the server holds them (0: as many as there are). Raises as `select`.
         """
         bound = bind(sql, params or {}, identifiers=identifiers)
-        budget = self._budget
-        timeout = timeout if budget is None else budget.seconds + LATE_SECONDS
+        timeout, limits = self._bounds(timeout)
         settings: Settings = {
             "log_comment": spans.comment(name),
             "max_execution_time": math.ceil(timeout),
-            **_READ_ONLY,
-            **({} if budget is None else budget.settings()),
+            **limits,
             **({"max_result_bytes": most_bytes, "result_overflow_mode": "throw"} if most_bytes else {}),
             "max_block_size": block_rows,
         }
         until = asyncio.get_running_loop().time() + timeout
-        with self._timed(name):
+        with self._timed(name), _judged(self._budget):
             async with AsyncExitStack() as stack:
                 try:
                     async with asyncio.timeout_at(until):
                         wire = await stack.enter_async_context(self._pool.connection("read"))
                 except TimeoutError:
-                    raise Retryable("clickhouse", f"no answer within {timeout:g} s") from None
-                try:
-                    async for block in _until(wire.stream(bound, settings), until, timeout):
-                        yield block
-                except ServerFailure as error:
-                    raise (budget and exceeded(error)) or error from None
+                    raise _late(None, timeout) from None
+                async for block in _until(wire, wire.stream(bound, settings), until, timeout):
+                    yield block
 
     async def execute(
         self,
@@ -221,16 +216,11 @@ class ClickHouse:
                 kind = Ambiguous if wire is not None and wire.rows_sent else Retryable
                 raise kind("clickhouse", f"insert not confirmed within {timeout:g} s") from None
 
-    async def _question(self, sql: str, budget: Budget, name: str) -> Block:
-        limits = {**_READ_ONLY, **budget.settings()}
-        try:
-            return Block(
-                *await self._query(sql, timeout=budget.seconds + LATE_SECONDS, name=name, limits=limits)
-            )
-        except _Unfinished:
-            raise TooMuch("time") from None
-        except ServerFailure as error:
-            raise exceeded(error) or error from None
+    def _bounds(self, timeout: float) -> tuple[float, Settings]:
+        """How long to wait for a read, and what the server is told of its limits."""
+        if self._budget is None:
+            return timeout, _READ_ONLY
+        return self._budget.seconds + LATE_SECONDS, {**_READ_ONLY, **self._budget.settings()}
 
     async def _query(
         self,
@@ -251,8 +241,7 @@ class ClickHouse:
                 async with asyncio.timeout(timeout), self._pool.connection("read") as wire:
                     return await wire.query(sql, settings)
             except TimeoutError:
-                kind = _Unfinished if wire is not None and wire.heard else Retryable
-                raise kind("clickhouse", f"no answer within {timeout:g} s") from None
+                raise _late(wire, timeout) from None
 
     async def _connect(self) -> Wire:
         chosen = self._settings
@@ -282,7 +271,7 @@ class ClickHouse:
 
 
 async def _until(
-    blocks: AsyncIterator[RawBlock], until: float, timeout: float
+    wire: Wire, blocks: AsyncIterator[RawBlock], until: float, timeout: float
 ) -> AsyncGenerator[RawBlock, None]:
     """The same, with a deadline for each step: between them whoever asks may take his time."""
     while True:
@@ -290,7 +279,25 @@ async def _until(
             async with asyncio.timeout_at(until):
                 block = await anext(blocks, None)
         except TimeoutError:
-            raise Retryable("clickhouse", f"not all of the answer within {timeout:g} s") from None
+            raise _late(wire, timeout) from None
         if block is None:
             return
         yield block
+
+
+def _late(wire: Wire | None, timeout: float) -> Retryable:
+    """The deadline has passed on a connection; None if there was none yet."""
+    if wire is not None and wire.heard:
+        return _Unfinished("clickhouse", f"not all of the answer within {timeout:g} s")
+    return Retryable("clickhouse", f"no answer within {timeout:g} s")
+
+
+@contextmanager
+def _judged(budget: Budget | None) -> Iterator[None]:
+    """Tells what a question asked too much of from what failed otherwise; without a budget nothing is too much."""
+    try:
+        yield
+    except _Unfinished as error:
+        raise error if budget is None else TooMuch("time") from None
+    except ServerFailure as error:
+        raise (budget and exceeded(error)) or error from None

@@ -148,6 +148,7 @@ class Wire:
         Raises Retryable. Whoever does not take all of them leaves the connection unusable.
         """
         self._busy = True
+        self.heard = False
         with _translated():
             await self._send_query(sql, settings)
         while True:
@@ -163,6 +164,7 @@ class Wire:
         reader = self._protocol.reader
         while True:
             kind = await reader.read_varint()
+            self.heard = True
             if kind == ServerPacket.DATA:
                 return await read_block(reader)
             reader.position -= 1  # one byte, which asynch reads again

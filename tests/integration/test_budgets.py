@@ -4,8 +4,8 @@ Fault 16 of the list in `tests/faults` (a question past its deadline), through t
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -25,6 +25,8 @@ from tests.support.store import client_of
 from tests.support.warehouse import store
 
 pytestmark = pytest.mark.clickhouse
+
+Question = Callable[[ClickHouse], Awaitable[None]]
 
 NOW = datetime(2026, 10, 15, 12, tzinfo=UTC).timestamp()
 OCTOBER = "start_date=2026-10-01&end_date=2026-10-31"
@@ -196,24 +198,36 @@ async def test_too_much_is_told_from_overload(code: int, text: str, error: type[
     assert await said_by_a_server(exception(code, text)) is error
 
 
+async def whole(clickhouse: ClickHouse) -> None:
+    await clickhouse.select("SELECT 1")
+
+
+async def by_blocks(clickhouse: ClickHouse) -> None:
+    async with aclosing(clickhouse.stream("SELECT 1", timeout=10, block_rows=1_000)) as blocks:
+        async for _ in blocks:
+            pass
+
+
+@pytest.mark.parametrize("asked", [whole, by_blocks])
 async def test_a_server_that_works_and_does_not_end_was_asked_too_much(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, asked: Question
 ) -> None:
     monkeypatch.setattr(module, "LATE_SECONDS", 0.1)
-    assert await said_by_a_server(PROGRESS) is TooMuch
+    assert await said_by_a_server(PROGRESS, asked) is TooMuch
 
 
-async def test_a_server_that_says_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [whole, by_blocks])
+async def test_a_server_that_says_nothing_hangs(monkeypatch: pytest.MonkeyPatch, asked: Question) -> None:
     monkeypatch.setattr(module, "LATE_SECONDS", 0.1)
-    assert await said_by_a_server(b"") is Retryable
+    assert await said_by_a_server(b"", asked) is Retryable
 
 
-async def said_by_a_server(answer: bytes) -> type[Any]:
+async def said_by_a_server(answer: bytes, asked: Question = whole) -> type[Any]:
     """The error that a question ends with."""
     async with FakeClickHouse(asked=answer) as server:
         client = client_of(Database("127.0.0.1", server.port, "test"))
         try:
-            await client.within(Budget(0.1, 1 << 30, 1_000)).select("SELECT 1")
+            await asked(client.within(Budget(0.1, 1 << 30, 1_000)))
         except (TooMuch, Retryable) as error:
             return TooMuch if isinstance(error, TooMuch) else Retryable
         finally:
