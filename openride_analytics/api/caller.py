@@ -9,7 +9,10 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Send
 
 
 async def answered_while_listening(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    """Run the application on a request without a body, and cancel it when the caller disconnects."""
+    """Run the application on a request without a body, and cancel it when the caller disconnects.
+
+    A body that comes nevertheless is thrown away piece by piece: behind it nobody could be seen to leave.
+    """
     caller = _Caller(receive)
     answering = asyncio.ensure_future(app(scope, caller.receive, send))
     listening = asyncio.create_task(caller.listen())

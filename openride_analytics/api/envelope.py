@@ -31,6 +31,8 @@ MAX_BODY_BYTES: Final = 1 << 20
 
 # Asked every few seconds by machines, and about themselves only.
 _UNTRACED: Final = frozenset({"/metrics", "/health", "/health/live", "/health/ready"})
+# Methods whose body the application reads. With others it means nothing (RFC 9110, 9.3.1), and is thrown away.
+_READ: Final = frozenset({"POST", "PUT", "PATCH"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -102,7 +104,7 @@ class Envelope:
             await reply.problem(problem(413, detail=f"at most {MAX_BODY_BYTES} bytes"))
         elif self._cors is not None and origins.is_preflight(scope["method"], scope["headers"]):
             await self._answer_preflight(self._cors, scope["headers"], reply)
-        elif _has_body(scope["headers"]):
+        elif scope["method"] in _READ and _has_body(scope["headers"]):
             await self._app(scope, receive, reply.send)
         else:
             await answered_while_listening(self._app, scope, receive, reply.send)

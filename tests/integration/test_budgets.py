@@ -128,6 +128,25 @@ async def test_a_caller_who_leaves_ends_the_question_at_the_server(
 
 
 @pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"],
+)
+async def test_a_caller_who_leaves_ends_the_question_though_it_came_with_a_body(
+    slow: ClickHouse, warehouse_settings: tree.Settings, body: bytes
+) -> None:
+    async def running(count: int) -> bool:
+        return (await slow.select(RUNNING)).one() == {"c": count}
+
+    async with api(warehouse_settings) as served:
+        url = served.client.base_url
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(f"GET {BOOKINGS} HTTP/1.1\r\nHost: here\r\n".encode() + body)
+        await poll(lambda: running(1))
+        writer.transport.abort()
+        await poll(lambda: running(0), within=3)
+
+
+@pytest.mark.parametrize(
     ("limits", "named"),
     [({"QUERY_MAX_ROWS": "2"}, "rows to read"), ({"QUERY_MAX_MEMORY_MB": "1"}, "memory")],
 )
