@@ -167,9 +167,7 @@ class _Reply:
 
     async def problem(self, said: Problem) -> None:
         """Answer without the application."""
-        body = msgspec.json.encode(msgspec.structs.replace(said, request_id=self._request_id))
-        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-        await self._whole(said.status, headers, body)
+        await self._whole(said.status, *_written(said, self._request_id))
 
     async def empty(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Answer without the application, and without a body."""
@@ -180,12 +178,28 @@ class _Reply:
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _with_headers(self, message: HTTPResponseStartEvent) -> HTTPResponseStartEvent:
-        given = list(message["headers"])
-        names = {name.lower() for name, _ in given}
-        added = [(name, value) for name, value in _HEADERS if name not in names]
-        added += self._readable
-        added.append((b"x-request-id", self._request_id.encode()))
-        return {**message, "headers": [*given, *added]}
+        headers = [*_stamped(message["headers"], self._request_id), *self._readable]
+        return {**message, "headers": headers}
+
+
+def unasked(said: Problem) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body for what is no request, and so comes to no application."""
+    request_id = uuid4().hex
+    headers, body = _written(said, request_id)
+    return _stamped(headers, request_id), body
+
+
+def _written(said: Problem, request_id: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    body = msgspec.json.encode(msgspec.structs.replace(said, request_id=request_id))
+    return [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())], body
+
+
+def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The same, with the headers that every response has."""
+    given = list(headers)
+    names = {name.lower() for name, _ in given}
+    added = [(name, value) for name, value in _HEADERS if name not in names]
+    return [*given, *added, (b"x-request-id", request_id.encode())]
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

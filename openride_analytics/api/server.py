@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from openride_analytics.api.application import create_api, enveloped
 from openride_analytics.api.dependencies import Api
+from openride_analytics.api.envelope import unasked
+from openride_analytics.api.problems import problem
 from openride_analytics.errors import Fatal
 from openride_analytics.supervisor import Child
 
@@ -128,7 +131,8 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, with a limit for how long the head of a request may take to come, and answers sent at once."""
+    """uvicorn's, with a limit for how long the head of a request may take to come, answers sent at once, and problems
+    for what is no request."""
 
     _deadline: asyncio.TimerHandle | None = None
     _last = False
@@ -159,6 +163,22 @@ class _Protocol(H11Protocol):
         ):
             self.cycle.keep_alive = False
             self.cycle.default_headers = [*self.cycle.default_headers, _CLOSE]
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as in uvicorn
+        """The rest cannot be read, so the connection ends. An answer that has begun is cut short: a second one would
+        be taken for that of another request."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # nothing more is said to whom the application answers
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._send(*unasked(problem(400, detail="this is no HTTP/1.1 request")))
+        self.transport.close()
+
+    def _send(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        headers = [*self.server_state.default_headers, *headers, _CLOSE]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()

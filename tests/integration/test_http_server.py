@@ -6,7 +6,9 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from email import message_from_bytes
 
+import msgspec
 import pytest
 
 from openride_analytics.api import server as module
@@ -15,6 +17,7 @@ from tests.support.api import ApiResources, resources, serving
 from tests.support.eventually import poll
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: here\r\n"
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
 
 
 @pytest.fixture
@@ -159,10 +162,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(
         writer.close()
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", HEAD + b"X: " + b"x" * 400_000 + b"\r\n\r\n"],
-)
+@pytest.mark.parametrize("garbage", [TLS_HELLO, HEAD + b"X: " + b"x" * 400_000 + b"\r\n\r\n"])
 async def test_garbage_is_a_bad_request(nothing: ApiResources, garbage: bytes) -> None:
     async with serving(nothing) as served:
         reader, writer = await connect(served.server.url)
@@ -170,3 +170,31 @@ async def test_garbage_is_a_bad_request(nothing: ApiResources, garbage: bytes) -
         async with asyncio.timeout(5):
             assert (await reader.readline()).startswith(b"HTTP/1.1 400")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        TLS_HELLO,
+        b"GET /health/live HTTP/1.1\r\n\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n",
+    ],
+)
+async def test_what_is_no_request_is_told_so_as_any_other_problem(
+    nothing: ApiResources, malformed: bytes
+) -> None:
+    async with serving(nothing) as served:
+        reader, writer = await connect(served.server.url)
+        writer.write(malformed)
+        async with asyncio.timeout(5):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    headers = message_from_bytes(head.partition(b"\r\n")[2])
+    problem = msgspec.json.decode(body)
+    assert (headers["Content-Type"], headers["Connection"], problem["status"], problem["request_id"]) == (
+        "application/problem+json",
+        "close",
+        400,
+        headers["X-Request-ID"],
+    )
