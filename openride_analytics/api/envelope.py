@@ -6,9 +6,10 @@ and answered like everything else.
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final, cast
 from uuid import uuid4
 
@@ -20,7 +21,8 @@ from litestar.types.asgi_types import HTTPResponseStartEvent
 
 from openride_analytics.api import cors as origins
 from openride_analytics.api.caller import answered_while_listening
-from openride_analytics.api.problems import MEDIA_TYPE, Problem, problem, route_of
+from openride_analytics.api.problems import MEDIA_TYPE, Full, Problem, describe, problem, route_of
+from openride_analytics.api.room import Room
 from openride_analytics.clock import Clock
 from openride_analytics.telemetry import Metrics, Traces, spans
 from openride_analytics.telemetry.metrics import METHODS
@@ -28,9 +30,10 @@ from openride_analytics.telemetry.metrics import METHODS
 log = logging.getLogger("openride.api")
 
 MAX_BODY_BYTES: Final = 1 << 20
+MAX_REQUESTS: Final = 700  # under way; far more than ClickHouse is asked at once, and the streams besides
 
-# Asked every few seconds by machines, and about themselves only.
-_UNTRACED: Final = frozenset({"/metrics", "/health", "/health/live", "/health/ready"})
+# Asked every few seconds by machines, and about themselves only: they are not traced, and there is always room.
+_PROBES: Final = frozenset({"/metrics", "/health", "/health/live", "/health/ready"})
 # Methods whose body the application reads. With others it means nothing (RFC 9110, 9.3.1), and is thrown away.
 _READ: Final = frozenset({"POST", "PUT", "PATCH"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -61,6 +64,7 @@ class Envelope:
         self._cors = cors
         self._metrics = metrics
         self._clock = clock
+        self._room = Room(MAX_REQUESTS, "requests")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers HTTP only."""
@@ -82,14 +86,17 @@ class Envelope:
     def _traced(
         self, path: str, headers: Iterable[tuple[bytes, bytes]]
     ) -> AbstractContextManager[spans.Span]:
-        if path in _UNTRACED:
+        if path in _PROBES:
             return nullcontext(spans.INVALID_SPAN)
         given = next((value for name, value in headers if name == b"traceparent"), b"")
         return self._traces.root("HTTP", spans.SpanKind.SERVER, traceparent=given)
 
     async def _handle(self, scope: HTTPScope, receive: Receive, reply: "_Reply", request_id: str) -> None:
         try:
-            await self._answer(scope, receive, reply)
+            with nullcontext() if scope["path"] in _PROBES else self._room.place():
+                await self._answer(scope, receive, reply)
+        except Full as error:
+            await reply.problem(*describe(error))
         except Exception:
             # The application answers its own errors; this is one that it could not even do that with.
             log.exception("request failed beyond its error handler", extra={"request_id": request_id})
@@ -165,9 +172,11 @@ class _Reply:
             message = self._with_headers(message)
         await self._send(message)
 
-    async def problem(self, said: Problem) -> None:
-        """Answer without the application."""
-        await self._whole(said.status, *_written(said, self._request_id))
+    async def problem(self, said: Problem, also: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Answer without the application; `also`: headers."""
+        headers, body = _written(said, self._request_id)
+        headers += [(name.lower().encode(), value.encode()) for name, value in also.items()]
+        await self._whole(said.status, headers, body)
 
     async def empty(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Answer without the application, and without a body."""

@@ -20,6 +20,7 @@ log = logging.getLogger("openride.api")
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
+_AGAIN: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _TYPE: Final = "urn:openride:problem:"
 _MOST_ERRORS: Final = 20
 _LESS: Final = (
@@ -59,11 +60,17 @@ class NotConfigured(Exception):  # noqa: N818
     """A part of the service that this one does not have; its text says which setting it needs."""
 
 
+class Full(Exception):  # noqa: N818
+    """There is as much under way as there may be; its text says of what."""
+
+
 def describe(error: BaseException) -> tuple[Problem, Mapping[str, str]]:
     """The problem that an error is to a caller, and the headers that go with it."""
     causes = list(_leaves(error))
     if isinstance(error, NotConfigured):
         return problem(501, "not-configured", detail=str(error)), {}
+    if isinstance(error, Full):
+        return problem(503, "full", detail=f"{error}; try again later"), _AGAIN
     if isinstance(error, Unprocessable):
         fields = [field for cause in error.errors for field in _fields(cause)][:_MOST_ERRORS]
         detail = "; ".join(f"{field.field}: {field.problem}" for field in fields)
@@ -88,7 +95,7 @@ def _not_answered(causes: list[BaseException]) -> tuple[Problem, Mapping[str, st
         return too_much(limits), {}
     away = sorted({cause.dependency for cause in causes if isinstance(cause, Retryable)})
     detail = f"{', '.join(away)} cannot answer now; try again later"
-    return problem(503, "unavailable", detail=detail), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return problem(503, "unavailable", detail=detail), _AGAIN
 
 
 def too_much(limits: Sequence[str]) -> Problem:

@@ -30,7 +30,7 @@ _PROBLEMS: Final = {
     429: "Too many requests in a minute, only where RATE_LIMIT_PER_MINUTE is set; or too many exports that wait.",
     500: "A defect; the log has it under request_id.",
     501: "This service has no such part: a setting that it needs is not set.",
-    503: "A dependency cannot answer now.",
+    503: "A dependency cannot answer now, or as much is under way as there may be.",
     504: "It takes more time, memory or rows than one question may: what to narrow.",
 }
 

@@ -23,7 +23,9 @@ log = logging.getLogger("openride.api")
 MAX_HEAD_BYTES: Final = 16 * 1024  # request line and headers
 HEAD_SECONDS: Final = 10.0  # from connecting, or from a request's first byte, to the end of its head
 KEEP_ALIVE_SECONDS: Final = 75  # longer than load balancers keep theirs
-MAX_CONNECTIONS: Final = 900  # some file descriptors are left for ClickHouse and Kafka: 1024 are common
+# Kept ones, too. Requests have a limit of their own, well below, with an answer for who comes then; some file
+# descriptors are left for ClickHouse and Kafka: 1024 are common.
+MAX_CONNECTIONS: Final = 900
 BACKLOG: Final = 512
 
 _LINGER_SECONDS: Final = 1.0  # for who has just connected, or is about to send on a kept connection
@@ -131,9 +133,10 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, with a limit for how long the head of a request may take to come, answers sent at once, and problems
-    for what is no request."""
+    """uvicorn's, with a limit for how many connections there are and for how long the head of a request may take to
+    come, answers sent at once, and problems for what is no request."""
 
+    _silent_since = 0.0
     _deadline: asyncio.TimerHandle | None = None
     _last = False
 
@@ -142,7 +145,26 @@ class _Protocol(H11Protocol):
         # An answer is a head and a body: without this the body waits, up to 40 ms, until the other side has
         # acknowledged the head. asyncio does it only for sockets that were made with the protocol's number.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._silent_since = self.loop.time()
         self._watch()
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._let_one_go()
+
+    def on_response_complete(self) -> None:
+        self._silent_since = self.loop.time()
+        super().on_response_complete()
+
+    def _let_one_go(self) -> None:
+        """That which has asked nothing for longest. uvicorn's own limit would refuse whoever asks, probes too, as long
+        as others keep connections that they do not use."""
+        others = (other for other in self.connections if isinstance(other, _Protocol) and not other._asking)
+        longest = min(others, key=lambda other: other._silent_since)
+        self.connections.discard(longest)  # it is lost only in the loop's next turn
+        longest.transport.abort()
+
+    @property
+    def _asking(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -185,7 +207,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._asking:
             self._unwatch()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
@@ -208,7 +230,6 @@ def _config(app: Any, grace: float) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        limit_concurrency=MAX_CONNECTIONS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, min(_DRAIN_SECONDS, int(grace) - _AFTER_DRAIN)),

@@ -5,15 +5,17 @@ import gc
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from email import message_from_bytes
 
 import msgspec
 import pytest
 
+from openride_analytics.api import envelope
 from openride_analytics.api import server as module
 from openride_analytics.supervisor import Escalated
-from tests.support.api import ApiResources, resources, serving
+from tests.support.api import ApiResources, Served, resources, serving
 from tests.support.eventually import poll
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: here\r\n"
@@ -198,3 +200,100 @@ async def test_what_is_no_request_is_told_so_as_any_other_problem(
         400,
         headers["X-Request-ID"],
     )
+
+
+# More than there may be
+
+
+@pytest.fixture
+async def full(nothing: ApiResources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
+    """A server that has as many requests under way as it may: one, whose body does not come."""
+    monkeypatch.setattr(envelope, "MAX_REQUESTS", 1)
+    async with serving(nothing) as served:
+        reader, writer = await connect(served.server.url)
+        writer.write(b"POST /v1/exports/request HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n")
+        writer.write(b"Expect: 100-continue\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"100 ")
+        yield served
+        writer.transport.abort()
+
+
+async def test_beyond_as_many_requests_as_there_may_be_is_a_problem(full: Served) -> None:
+    answer = await full.get("/")
+    headers = answer.headers
+    assert (answer.status_code, headers["Content-Type"], headers["Retry-After"], answer.json()) == (
+        503,
+        "application/problem+json",
+        "5",
+        {
+            "type": "urn:openride:problem:full",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "there are 1 requests under way, as many as there may be; try again later",
+            "request_id": headers["X-Request-ID"],
+        },
+    )
+
+
+async def test_who_is_refused_is_counted(full: Served) -> None:
+    await full.get("/")
+    counted = 'openride_http_requests_total{method="GET",route="unmatched",status="503"} 1.0'
+    assert counted in (await full.get("/metrics")).text.splitlines()
+
+
+async def test_probes_are_answered_whatever_is_under_way(full: Served) -> None:
+    await full.get("/")
+    answer = await full.get("/health/live")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+async def test_a_request_that_has_ended_makes_room_for_another(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(envelope, "MAX_REQUESTS", 1)
+    async with serving(nothing) as served:
+        assert {(await served.get(path)).status_code for path in ("/", "/nowhere", "/")} == {200, 404}
+
+
+async def test_kept_connections_make_room_for_new_ones(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    async with serving(nothing) as served, AsyncExitStack() as kept:
+        for _ in range(10):
+            reader, writer = await connect(served.server.url)
+            kept.callback(writer.close)
+            writer.write(HEAD + b"\r\n")
+            async with asyncio.timeout(5):
+                assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_there_are_no_more_connections_than_there_may_be(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has been silent longest is let go."""
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    async with serving(nothing) as served, AsyncExitStack() as kept:
+        readers = []
+        for _ in range(5):
+            reader, writer = await connect(served.server.url)
+            kept.callback(writer.close)
+            readers.append(reader)
+        async with asyncio.timeout(5):
+            assert [await reader.read() for reader in readers[:2]] == [b"", b""]
+
+
+async def test_a_connection_with_a_request_under_way_makes_no_room(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    slow = Slow()
+    async with serving(replace(nothing, redis=slow)) as served, AsyncExitStack() as kept:
+        asked = asyncio.create_task(served.get("/health/ready"))
+        await slow.asked.wait()
+        for _ in range(5):
+            _, writer = await connect(served.server.url)
+            kept.callback(writer.close)
+        slow.answer.set()
+        assert (await asked).json()["status"] == "critical"

@@ -26,6 +26,12 @@ LIMIT_SECONDS = 20
 
 
 @pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two streams are as many as there may be."""
+    monkeypatch.setattr(controller, "MAX_STREAMS", 2)
+
+
+@pytest.fixture
 async def api(warehouse: ClickHouse, shared_settings: tree.Settings) -> AsyncIterator[Served]:
     async with resources(leading_to(shared_settings)) as given, serving(given) as served:
         yield served
@@ -106,6 +112,29 @@ async def test_what_a_stream_would_be_is_told_without_one(api: Served) -> None:
         "text/event-stream; charset=utf-8",
         200,
     )
+
+
+async def test_beyond_as_many_streams_as_there_may_be_is_a_problem(few: None, api: Served) -> None:
+    async with following(api), following(api):
+        answer = await api.get(STREAM)
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["retry-after"]) == (
+        503,
+        "application/problem+json",
+        "5",
+    )
+
+
+async def test_who_follows_no_longer_makes_room_for_another(few: None, api: Served) -> None:
+    for _ in range(5):
+        async with following(api) as events:
+            await anext(events)
+
+
+async def test_questions_are_answered_however_many_streams_there_are(few: None, api: Served) -> None:
+    async with following(api), following(api):
+        await api.get(STREAM)
+        answer = await api.get("/v1/metrics/realtime")
+    assert answer.status_code == 200
 
 
 async def test_a_stream_ends_when_the_server_stops(api: Served) -> None:

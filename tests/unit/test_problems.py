@@ -11,7 +11,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 
-from openride_analytics.api.problems import FieldError, describe
+from openride_analytics.api.problems import FieldError, Full, describe
 from openride_analytics.errors import Ambiguous, Fatal, Invalid, Reason, Rejected, Retryable, TooMuch
 from openride_analytics.store.clickhouse import DataRefused, SchemaDrift
 
@@ -29,6 +29,7 @@ ZONE = Invalid("timezone", "is not a known time zone", "an IANA name")
         (Ambiguous("postgres", "lost"), 503),
         (SchemaDrift("schema: UNKNOWN_TABLE (60)"), 503),
         (ExceptionGroup("asked at once", [AWAY, ExceptionGroup("inner", [AWAY])]), 503),
+        (Full("there are 700 requests under way"), 503),
         (TooMuch("time"), 504),
         (ExceptionGroup("asked at once", [TooMuch("time"), AWAY]), 504),
         (NotFoundException(), 404),

@@ -20,6 +20,7 @@ from openride_analytics.api.health import Check
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks
 from openride_analytics.api.responses import PROBLEMS
+from openride_analytics.api.room import Room
 from openride_analytics.clock import utc_now, wait
 from openride_analytics.errors import Retryable, TooMuch
 from openride_analytics.schema.queries import RangeQuery
@@ -30,6 +31,7 @@ from openride_analytics.stats.realtime import Condition, realtime
 log = logging.getLogger("openride.api")
 
 EVERY_SECONDS: Final = 2.0  # the numbers of an answer are at most so old
+MAX_STREAMS: Final = 500  # of the requests that there may be: the rest is left to questions
 RETRY_MS: Final = 3_000  # how long a browser waits before it connects again
 
 _EVENT: Final = {
@@ -71,6 +73,7 @@ def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterH
         operation_class=documented(RangeQuery, example=_streamed(), schema=_EVENT),
         responses=PROBLEMS,
         media_type="text/event-stream",
+        middleware=[Room(MAX_STREAMS, "streams")],
     )
     async def get_stream(
         asked: NamedDependency[RangeQuery], request: Request[Caller, Any, Any]
