@@ -2,9 +2,11 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -98,3 +100,11 @@ def test_secrets_that_are_looked_for_are_in_the_example() -> None:
     secret = yaml.safe_load((DEPLOY / "kubernetes/secret.example.yaml").read_text("utf-8"))
     looked_for = {Path(value).name for name, value in config().items() if name.endswith("_FILE")}
     assert looked_for == secret["stringData"].keys()
+
+
+def test_every_user_of_clickhouse_has_a_password_or_says_that_it_has_none(tmp_path: Path) -> None:
+    """ClickHouse does not start with one that has neither."""
+    subprocess.run(["sh", DEPLOY / "secrets.sh", tmp_path], check=True, timeout=30)
+    users = ElementTree.parse(DEPLOY / "clickhouse/users.xml").iterfind("users/*[grants]")
+    given = ElementTree.parse(tmp_path / "clickhouse_users.xml").iterfind("users/*[password_sha256_hex]")
+    assert [user.tag for user in users if user.find("no_password") is None] == [user.tag for user in given]
