@@ -6,6 +6,7 @@
     audit     after schema, beside ingest: whether all of it got there once, every AUDIT_INTERVAL_MINUTES
     export-n  after schema: EXPORT_WORKERS of them, each makes one exported file at a time, in a process of its own
     export-cleaner  takes up exports whose worker died, removes what has expired
+    export-queue  measures how long exports wait: beside the workers, and where they are asked for
     reports   after reports-schema, where DATABASE_URL is set: makes reports that are due, and mails them
     http      from the start, so that whoever asks sees what is missing
     loop      measures how long whoever is ready to run in the event loop waits for it
@@ -30,6 +31,7 @@ from openride_analytics.exports.cleaner import Cleaner
 from openride_analytics.exports.desk import Desk
 from openride_analytics.exports.files import FileStore
 from openride_analytics.exports.places import file_store
+from openride_analytics.exports.queue import Queue
 from openride_analytics.exports.worker import Worker
 from openride_analytics.garbage import spare_events
 from openride_analytics.ingest.auditor import Auditor
@@ -206,6 +208,8 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
             specs.append(Spec(auditor, after=("schema",)))
     if "exports" in roles:
         specs += _exports(resources)
+    if not {"api", "exports"}.isdisjoint(roles):
+        specs.append(Spec(Queue(resources.jobs, metrics)))
     supervisor: Supervisor
     health = Health(
         resources,
@@ -247,5 +251,5 @@ def _exports(resources: Resources) -> list[Spec]:
         Worker(number, jobs, files, settings, metrics, clock, traces=resources.traces)
         for number in range(1, settings.exports.workers + 1)
     ]
-    cleaner = Cleaner(jobs, files, settings.exports.temp_dir, metrics, clock)
+    cleaner = Cleaner(jobs, files, settings.exports.temp_dir, clock)
     return [*(Spec(worker, after=("schema",)) for worker in workers), Spec(cleaner)]

@@ -16,7 +16,6 @@ from openride_analytics.exports.files import FileStore, parts_of
 from openride_analytics.schema.exports import Status
 from openride_analytics.store.jobs import Jobs
 from openride_analytics.supervisor import Child
-from openride_analytics.telemetry import Metrics
 
 log = logging.getLogger("openride.exports")
 
@@ -30,11 +29,10 @@ class Cleaner:
 
     name = "export-cleaner"
 
-    def __init__(self, jobs: Jobs, files: FileStore, scratch: Path, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, jobs: Jobs, files: FileStore, scratch: Path, clock: Clock) -> None:
         self._jobs = jobs
         self._files = files
         self._scratch = scratch
-        self._metrics = metrics
         self._clock = clock
 
     async def run(self, child: Child) -> None:
@@ -52,7 +50,7 @@ class Cleaner:
             await wait(child.stopping, EVERY_SECONDS)
 
     async def tend(self) -> None:
-        """Take up what died, remove what has expired, count what waits. Raises Retryable."""
+        """Take up what died, remove what has expired. Raises Retryable."""
         for status in await self._jobs.bury():
             log.warning("a worker died", extra={"export_is_now": status})
         for export_id in await self._jobs.expired():
@@ -63,9 +61,6 @@ class Cleaner:
             if file := job.result.get("file"):
                 await self._files.delete(file)
             await self._jobs.forget(job.id, job.owner, job.remembered)
-        waiting, seconds = await self._jobs.waiting()
-        self._metrics.exports_waiting.set(waiting)
-        self._metrics.exports_waiting_seconds.set(seconds)
 
     async def sweep(self) -> None:
         """Remove files and places of work that belong to no export. Raises Retryable, OSError."""

@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from openride_analytics.schema.exports import Format
 from openride_analytics.schema.reports import ReportType
+from openride_analytics.telemetry.measured import Measured
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -185,10 +186,10 @@ class Metrics:
         )
         self.export_rows_total = self._counter("export_rows_total", "Rows of completed exports", "format")
         self.exports_running = self._gauge("exports_running", "Exports that this process is making")
-        self.exports_waiting = self._gauge(
+        self.exports_waiting = self._measured(
             "exports_waiting", "Exports that wait for a worker, of any process"
         )
-        self.exports_waiting_seconds = self._gauge(
+        self.exports_waiting_seconds = self._measured(
             "exports_waiting_seconds", "Since when the first of them waits; 0: none does"
         )
 
@@ -271,6 +272,10 @@ class Metrics:
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
         self.table.append(Described(f"openride_{name}", "gauge", labels, about))
         return Gauge(f"openride_{name}", about, labels, registry=self.registry)
+
+    def _measured(self, name: str, about: str) -> Measured:
+        self.table.append(Described(f"openride_{name}", "gauge", (), about))
+        return Measured(f"openride_{name}", about, self.registry)
 
     def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         self.table.append(Described(f"openride_{name}", "histogram", labels, about))

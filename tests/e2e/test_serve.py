@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from openride_analytics.embedded.process import free_port
+from openride_analytics.settings import load
+from openride_analytics.store.jobs import Jobs
+from openride_analytics.store.redis import connect
 from tests.support.clickhouse import Database
 from tests.support.eventually import eventually
 from tests.support.ingestion import fresh
@@ -177,6 +180,20 @@ async def test_the_api_alone_consumes_nothing_and_a_consumer_beside_it_all(
         await produce(broker.bootstrap, environ["KAFKA_TOPIC_BOOKING"], events)
         await eventually(lambda: ingest.events("stored") == len(events))
         assert (api.events("stored"), api.metric("openride_ingest_partitions")) == (0, 0)
+
+
+@one_broker
+async def test_an_export_that_waits_is_seen_where_nobody_makes_any(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ["REDIS_URL"] = environ["REDIS_URL"].removesuffix("/0") + "/9"  # elsewhere somebody would make it
+    client = connect(load(environ).redis)
+    jobs = Jobs(client, keep_ms=60_000)
+    await jobs.create(b"{}", kind="csv", subject="somebody", most_of_one=9, most=9, once=None)
+    await client.aclose()
+    async with running("serve", "--roles", "api", environ=environ, log=tmp_path / "serve.log") as process:
+        api = await ready(process)
+        await eventually(lambda: api.metric("openride_exports_waiting_seconds") > 0, within=START_SECONDS)
 
 
 @one_broker

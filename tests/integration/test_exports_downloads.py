@@ -172,6 +172,6 @@ async def test_what_belongs_to_no_export_is_swept_away(thousands: dict[str, str]
             file.write_bytes(b"x")
             os.utime(file, (0, 0))
         os.utime(left.parent, (0, 0))
-        tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.metrics, given.clock)
+        tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.clock)
         await tidying.sweep()
     assert files(folder) == [foreign]

@@ -112,7 +112,7 @@ def workers(given: ApiResources, count: int = 1) -> list[Spec]:
         )
         for number in range(count)
     ]
-    cleaner = Cleaner(given.jobs, given.files, given.settings.exports.temp_dir, given.metrics, given.clock)
+    cleaner = Cleaner(given.jobs, given.files, given.settings.exports.temp_dir, given.clock)
     return [*map(Spec, found), Spec(cleaner)]
 
 

@@ -71,6 +71,12 @@ def test_what_an_alert_waits_for_is_there_before_the_first_time(name: str, label
     assert value(Metrics(), name, **labels) == 0
 
 
+@pytest.mark.parametrize("name", ["openride_exports_waiting", "openride_exports_waiting_seconds"])
+def test_who_has_not_looked_at_the_queue_says_nothing_of_it(name: str) -> None:
+    """That none waits would be a lie."""
+    assert value(Metrics(), name) is None
+
+
 def test_counters_have_no_second_series() -> None:
     metrics = Metrics()
     metrics.http_requests_total.labels("GET", "/", "200").inc()
