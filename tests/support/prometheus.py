@@ -18,13 +18,23 @@ _STOP_SECONDS = 10
 
 def checked(metrics: str) -> str:
     """What `promtool check metrics` has to say against the text of /metrics. Skips where there is none."""
+    done = _promtool("check", "metrics", given=metrics)
+    return done.stdout + done.stderr
+
+
+def failed_rules(tests: Path) -> str:
+    """What `promtool test rules` has to say against the rules that a file tests. Skips where there is none."""
+    done = _promtool("test", "rules", str(tests))
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def _promtool(*arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
     program = shutil.which("promtool")
     if program is None:
         pytest.skip("no `promtool` on the PATH (Debian: apt install prometheus)")
-    done = subprocess.run(
-        [program, "check", "metrics"], input=metrics, capture_output=True, text=True, timeout=30, check=False
+    return subprocess.run(
+        [program, *arguments], input=given, capture_output=True, text=True, timeout=60, check=False
     )
-    return done.stdout + done.stderr
 
 
 async def scraping(url: str, folder: Path, questions: Mapping[str, str]) -> dict[str, float] | None:

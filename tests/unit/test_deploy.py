@@ -13,6 +13,7 @@ import yaml
 
 from openride_analytics.settings import VARIABLES
 from openride_analytics.telemetry.metrics import Metrics
+from tests.support.prometheus import failed_rules
 
 PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "deploy"
@@ -71,6 +72,10 @@ def test_alert_says_where_its_section_is(rule: dict[str, Any]) -> None:
 def test_every_alert_is_tested() -> None:
     text = (DEPLOY / "prometheus/alerts.test.yaml").read_text("utf-8")
     assert {rule["alert"] for rule in ALERTS} == set(re.findall(r"- name: (OpenRide\w+) fires", text))
+
+
+def test_every_alert_passes_its_tests() -> None:
+    assert failed_rules(DEPLOY / "prometheus/alerts.test.yaml") == ""
 
 
 def test_every_variable_that_is_set_is_a_setting() -> None:
