@@ -202,6 +202,7 @@ def _supervisor(resources: Resources, roles: Collection[str], extra: Sequence[Sp
         if "reports" in roles:
             specs.append(Spec(_reports(resources), after=("reports-schema",)))
     if "ingest" in roles:
+        metrics.expect_messages(settings.kafka.topics.events().values())
         specs.append(Spec(ingestion, after=("schema",)))
         if settings.ingest.audit_interval_minutes:
             auditor = Auditor(settings, resources.clickhouse, metrics, clock, lambda: ingestion.partitions)

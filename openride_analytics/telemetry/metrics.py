@@ -14,6 +14,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from openride_analytics.errors import Reason
 from openride_analytics.schema.exports import Format
 from openride_analytics.schema.reports import ReportType
 from openride_analytics.telemetry.measured import Measured
@@ -251,6 +252,14 @@ class Metrics:
         self.actor_state.labels(actor.name, before).set(0)
         self.actor_state.labels(actor.name, state).set(1)
         self.actor_restarts_total.labels(actor.name).inc(actor.restarts - restarts)
+
+    def expect_messages(self, topics: Iterable[str]) -> None:
+        """Whatever may become of messages of these topics is there at 0 from now on: see `_counter`."""
+        for topic in topics:
+            for outcome in ("stored", "dead_lettered", "duplicate"):
+                self.ingest_events_total.labels(topic, outcome)
+            for reason in Reason:
+                self.ingest_dead_letters_total.labels(topic, reason)
 
     def watch_pool(self, name: str, limit: int, pool: PoolStatus) -> None:
         """Show a pool of connections as it is whenever somebody looks."""

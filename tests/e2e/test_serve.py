@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from openride_analytics.embedded.process import free_port
+from openride_analytics.errors import Reason
 from openride_analytics.settings import load
 from openride_analytics.store.jobs import Jobs
 from openride_analytics.store.redis import connect
@@ -21,6 +22,7 @@ from tests.support.kafka import Broker, produce
 from tests.support.service import run, running
 from tests.support.serving import (
     START_SECONDS,
+    TYPED,
     consuming,
     listening,
     once_each,
@@ -194,6 +196,17 @@ async def test_an_export_that_waits_is_seen_where_nobody_makes_any(
     async with running("serve", "--roles", "api", environ=environ, log=tmp_path / "serve.log") as process:
         api = await ready(process)
         await eventually(lambda: api.metric("openride_exports_waiting_seconds") > 0, within=START_SECONDS)
+
+
+@one_broker
+async def test_whatever_may_become_of_messages_is_counted_before_the_first(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Of a series that begins with 800 dead letters, Prometheus sees no increase."""
+    async with running("serve", "--roles", "ingest", environ=environ, log=tmp_path / "serve.log") as process:
+        text = (await ready(process)).get("/metrics").text
+    series = {name: text.count(f"openride_ingest_{name}_total{{") for name in ("events", "dead_letters")}
+    assert series == {"events": 3 * len(TYPED), "dead_letters": len(Reason) * len(TYPED)}
 
 
 @one_broker
