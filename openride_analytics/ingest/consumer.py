@@ -117,6 +117,8 @@ class Ingestion:
         self._watchdog.revoked()
         leaving, self._topics, self._partitions = self._topics, [], {}
         await asyncio.gather(*(topic.leave(seconds) for topic in leaving))
+        self._metrics.ingest_partitions.clear()
+        self._metrics.ingest_inflight_bytes.set(0)
         self._metrics.consumer_lag_messages.clear()
         self._metrics.consumer_lag_seconds.clear()
 

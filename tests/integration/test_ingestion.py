@@ -218,3 +218,20 @@ async def test_the_marker_that_ends_a_transaction_is_no_lag(rig: Rig) -> None:
     async with rig.ingesting(metrics=metrics):
         await rig.until_stored(1)
         await eventually(lambda: lag() == 0)
+
+
+async def test_who_has_left_says_of_no_partition_that_it_runs_and_of_no_byte_that_it_is_in_flight(
+    rig: Rig,
+) -> None:
+    """Else a consumer that cannot come back, Kafka being away, is taken for one that reads."""
+    patient = msgspec.structs.replace(rig.settings.ingest, flush_interval_ms=60_000)
+    metrics = Metrics()
+
+    def shown() -> tuple[float | None, float | None]:
+        ask = metrics.registry.get_sample_value
+        return ask("openride_ingest_partitions", {"state": "running"}), ask("openride_ingest_inflight_bytes")
+
+    await rig.send(registrations(1))
+    async with rig.ingesting(msgspec.structs.replace(rig.settings, ingest=patient), metrics=metrics):
+        await eventually(lambda: all(shown()), within=LIMIT_SECONDS)
+    assert shown() == (None, 0)
