@@ -63,7 +63,7 @@ class Tokens:
         auth = self._auth
         named = {"iss": auth.jwt_issuer, "aud": auth.jwt_audience}
         try:
-            return _JWT.decode(
+            claims = _JWT.decode(
                 token,
                 key,
                 algorithms=[auth.jwt_algorithm],
@@ -75,9 +75,10 @@ class Tokens:
                     "verify_aud": auth.jwt_audience is not None,
                 },
             )
+            return {**claims, "exp": float(claims["exp"])}
         except jwt.ExpiredSignatureError:
             raise Refused("the token has expired") from None
-        except Exception:  # noqa: BLE001 - likewise: exp may be Infinity
+        except Exception:  # noqa: BLE001 - likewise: exp may be Infinity, or more than a float can be
             raise _not_valid() from None
 
 
@@ -122,7 +123,7 @@ def _caller(claims: dict[str, Any], role_claim: str) -> Caller:
     subject = claims["sub"]
     if not _is_subject(subject):
         raise _not_valid()
-    return Caller(subject, Role.of(claims.get(role_claim)), float(claims["exp"]))
+    return Caller(subject, Role.of(claims.get(role_claim)), claims["exp"])
 
 
 def _is_subject(text: object) -> bool:
