@@ -32,7 +32,7 @@ class Kept:
 
     def __init__(self, given: Resources) -> None:
         self._given = given
-        self._keeper = Keeper(questions(given), given.settings.redis, given.clock)
+        self._keeper = Keeper(questions(given), given.settings, given.clock)
 
     @property
     def now(self) -> datetime:

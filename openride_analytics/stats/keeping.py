@@ -6,6 +6,8 @@ end of the range: it holds as long as these are as many. That number is not part
 up while an answer of which nothing is kept is computed. What happened after that end (a booking cancelled, a payment
 refunded) is not in it: such an answer may be CACHE_TTL_REPORTS old.
 
+The database is part of the name: services that read different ones may share a Redis.
+
 An INSERT fills one table after the other, so (and because it is looked up meanwhile) the number may be ahead of what an
 answer was computed from: as long as it is not known to have stayed the same for a while, the answer lives for
 CACHE_TTL_METRICS at most.
@@ -20,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from openride_analytics.clock import Clock
-from openride_analytics.settings import Redis
+from openride_analytics.settings import Settings
 from openride_analytics.stats.periods import Period, today
 from openride_analytics.stats.questions import Earlier, Question
 from openride_analytics.store.clickhouse import ClickHouse
@@ -71,9 +73,11 @@ class _Counts:
 class Keeper:
     """Decides how answers are kept."""
 
-    def __init__(self, clickhouse: ClickHouse, settings: Redis, clock: Clock) -> None:
+    def __init__(self, clickhouse: ClickHouse, settings: Settings, clock: Clock) -> None:
         self._clickhouse = clickhouse
-        self._settings = settings
+        self._settings = settings.redis
+        read = settings.clickhouse
+        self._database = (read.host, read.port, read.database)
         self._clock = clock
         self._counts: dict[tuple[datetime, datetime], _Counts] = {}
         self._looking: Flights[_Counts] = Flights()
@@ -94,7 +98,7 @@ class Keeper:
         }
         if period.until > question.asked_at:
             return self.changing(name, known)
-        return Keeping(_name(name, known), lambda: self._stored(period, earlier))
+        return Keeping(self._name(name, known), lambda: self._stored(period, earlier))
 
     def changing(self, name: str, known: Mapping[str, object]) -> Keeping:
         """Of an answer that `known` decides, and that goes on changing."""
@@ -102,7 +106,10 @@ class Keeper:
         async def stored() -> Stored:
             return Stored(None, self._settings.cache_ttl_metrics)
 
-        return Keeping(_name(name, known), stored)
+        return Keeping(self._name(name, known), stored)
+
+    def _name(self, name: str, known: Mapping[str, object]) -> str:
+        return msgspec.json.encode([_RELEASE, self._database, name, known], order="deterministic").decode()
 
     async def _stored(self, period: Period, earlier: Earlier) -> Stored:
         counts = await self._look(earlier.since(period), period.until)
@@ -132,7 +139,3 @@ class Keeper:
         counts = _Counts(inside, before, now, known.first if known is not None and same else now)
         self._counts[since, until] = counts
         return counts
-
-
-def _name(name: str, known: Mapping[str, object]) -> str:
-    return msgspec.json.encode([_RELEASE, name, known], order="deterministic").decode()

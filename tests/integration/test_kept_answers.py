@@ -13,6 +13,7 @@ from openride_analytics import settings as tree
 from openride_analytics.stats.keeping import LOOK_SECONDS, SETTLE_SECONDS
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.support.api import ApiResources, Served, leading_to, resources, serving
+from tests.support.clickhouse import Database
 from tests.support.events import example
 from tests.support.warehouse import store
 
@@ -66,6 +67,16 @@ async def test_the_same_question_in_other_words_is_the_same_question(api: Served
 async def test_another_question_is_another_one(api: Served, more: str) -> None:
     await api.get(OVER)
     assert (await api.get(OVER + more)).headers["x-cache"] == "MISS"
+
+
+async def test_an_answer_of_another_database_is_not_taken(
+    api: Served, redis_url: str, migrated_database: Database
+) -> None:
+    await api.get(OPEN)
+    environ = migrated_database.env() | {"REDIS_URL": redis_url}
+    async with resources(environ, now=NOW) as other, serving(other) as served:
+        answer = await served.get(OPEN)
+    assert (answer.headers["x-cache"], answer.json()["bookings_created"]) == ("MISS", 0)
 
 
 async def test_who_has_the_answer_is_not_sent_it_again(api: Served) -> None:
