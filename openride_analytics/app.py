@@ -13,8 +13,8 @@
 
 They share one ClickHouse pool, one PostgreSQL pool, one Redis client, one set of metrics, one way out for traces and
 one clock. What may be taken of the client is for each use to say: cached answers and rate limits, which can be done
-without, wait for a fifth of a second, the queue of exports for seconds. None waits for a server that is away except by
-trying again: the process is alive then, and not ready.
+without, wait for a fraction of a second, the queue of exports for seconds. None waits for a server that is away except
+by trying again: the process is alive then, and not ready.
 """
 
 import logging

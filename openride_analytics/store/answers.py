@@ -13,9 +13,10 @@ from uuid import uuid4
 import msgspec
 from redis.exceptions import RedisError
 
+from openride_analytics.store.batches import Away, Batches
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.flights import Flights
-from openride_analytics.store.redis import Client, Use
+from openride_analytics.store.redis import Client
 from openride_analytics.telemetry import Metrics
 from openride_analytics.telemetry.spans import CACHE, CACHE_HIT, span
 
@@ -25,8 +26,7 @@ CLAIM_MS: Final = 3_000
 _RENEWALS: Final = 3
 # How often those who wait for it look whether it is there.
 LOOK_SECONDS: Final = 0.03
-DEADLINE_SECONDS: Final = 0.2  # for one command, connecting included
-AT_ONCE: Final = 64  # commands, each on a connection of its own
+DEADLINE_SECONDS: Final = 0.15  # for commands that are sent together, connecting included
 
 _DIGEST_BYTES: Final = 16
 
@@ -72,8 +72,7 @@ class Answers:
 
     def __init__(self, client: Client, breaker: Breaker, *, metrics: Metrics) -> None:
         """`breaker` is that of all who use this Redis."""
-        self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
-        self._breaker = breaker
+        self._redis = Batches(client, breaker, seconds=DEADLINE_SECONDS)
         self.metrics = metrics
         self._flights: Flights[tuple[Answer, bool]] = Flights()
 
@@ -130,16 +129,13 @@ class Answers:
 
     async def _call(self, *command: object) -> Any:
         """What Redis answers; None while it cannot."""
-        if not self._breaker.may_try():
-            return None
         try:
-            answer = await self._redis(*command)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._breaker.failed(error)
+            return await self._redis(*command)
+        except Away:
+            return None
+        except (RedisError, OSError, TimeoutError):
             self.metrics.cache_failures_total.inc()
             return None
-        self._breaker.succeeded()
-        return answer
 
 
 def key_of(question: str) -> str:

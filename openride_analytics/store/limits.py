@@ -1,7 +1,8 @@
 """Rate limits, counted in Redis: one count for all replicas, made in one step that nobody can come between.
 
-While Redis is away everybody may go on: numbers that cannot be asked for are worse than too many questions. The first
-to notice waits DEADLINE_SECONDS, the others not at all.
+While Redis is away everybody may go on: numbers that cannot be asked for are worse than too many questions. Those who
+are there when it is noticed wait DEADLINE_SECONDS at most, the others not at all. However many come at once, all are
+counted: to be many is no way to be let through.
 """
 
 import hashlib
@@ -10,11 +11,11 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from openride_analytics.store.batches import Batches
 from openride_analytics.store.breaker import Breaker
-from openride_analytics.store.redis import Client, Use
+from openride_analytics.store.redis import Client
 
-DEADLINE_SECONDS: Final = 0.2
-AT_ONCE: Final = 32
+DEADLINE_SECONDS: Final = 0.15  # for those who are counted together, connecting included
 WINDOW_MS: Final = 60_000
 
 # A window begins with its first request and ends by itself. A key without an end, or that holds something else,
@@ -41,20 +42,17 @@ class RateLimits:
     """
 
     def __init__(self, client: Client, breaker: Breaker, per_minute: int) -> None:
-        self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
-        self._breaker = breaker
+        self._redis = Batches(client, breaker, seconds=DEADLINE_SECONDS)
         self._per_minute = per_minute
 
     async def wait_seconds(self, client: str) -> int:
         """Count a request of `client`: 0 if it may go on, else after how many seconds it may come again."""
-        if self._per_minute == 0 or not self._breaker.may_try():
+        if self._per_minute == 0:
             return 0
         try:
             used, left = await self._count(client)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._breaker.failed(error)
+        except (RedisError, OSError, TimeoutError):
             return 0
-        self._breaker.succeeded()
         return 0 if used <= self._per_minute else max(1, ceil(left / 1000))
 
     async def _count(self, client: str) -> tuple[int, int]:

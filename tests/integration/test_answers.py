@@ -144,6 +144,19 @@ async def test_a_thousand_who_leave_at_any_moment_leave_no_answer_to_another_que
     assert wrong == []
 
 
+async def test_what_is_kept_is_there_for_more_than_redis_can_be_asked_in_its_time(
+    redis_url: str, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a network so slow that they could not be asked for a few at a time."""
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 2.0)
+    questions = [f"{question} {n}" for n in range(1000)]
+    async with behind_proxy(redis_url) as (proxy, one):
+        await asyncio.gather(*(one.get(each, saying(each)) for each in questions))
+        proxy.delay = 0.1
+        found = await asyncio.gather(*(one.get(each, saying(each)) for each in questions))
+    assert {hit for _, hit in found} == {True}
+
+
 async def test_different_questions_have_different_answers(redis_url: str, question: str) -> None:
     make = Maker()
     async with answers(redis_url) as one:

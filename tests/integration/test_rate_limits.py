@@ -17,7 +17,7 @@ from openride_analytics.store import limits as store_limits
 from openride_analytics.store.limits import WINDOW_MS, RateLimits, key_of
 from openride_analytics.store.redis import connect
 from tests.support.api import Served, SteadyClock, resources, serving
-from tests.support.eventually import poll
+from tests.support.eventually import eventually, poll
 from tests.support.proxy import Fault, Proxy
 from tests.support.tokens import SECRET_ENVIRON, bearer, signed
 
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.redis
 ASKED = "/v1/metrics/bookings?zone=x"  # answered without asking ClickHouse
 IN, TOO_MANY = 400, 429
 LIMIT = 5
+CROWD = 1000
 MOST_SECONDS = 0.3  # what a Redis that hangs may cost a request
 
 
@@ -41,12 +42,12 @@ async def limited(redis_url: str) -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def limits(redis_url: str, per_minute: int) -> AsyncIterator[RateLimits]:
+async def limits(redis_url: str, per_minute: int, seconds: float = 10.0) -> AsyncIterator[RateLimits]:
     """The limits alone, and patient: a busy machine is no fault."""
     client = connect(load({"REDIS_URL": redis_url}).redis)
     try:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(store_limits, "DEADLINE_SECONDS", 10.0)
+            patched.setattr(store_limits, "DEADLINE_SECONDS", seconds)
             yield RateLimits(client, breaker.Breaker("redis", SteadyClock()), per_minute)
     finally:
         await client.aclose()
@@ -158,6 +159,22 @@ async def test_a_key_without_an_end_gets_one(redis_url: str, redis: Any) -> None
     assert 0 < await redis.pttl(key_of(client)) <= WINDOW_MS
 
 
+async def test_of_more_than_redis_is_asked_for_in_its_time_none_is_let_in_uncounted(redis_url: str) -> None:
+    """Through a network so slow that they could not be asked for a few at a time."""
+    client = str(uuid4())
+    async with slowly(redis_url) as url, limits(url, LIMIT, 4.0) as limit:
+        waits = await asyncio.gather(*(limit.wait_seconds(client) for _ in range(CROWD)))
+    assert waits.count(0) == LIMIT
+
+
+async def test_an_event_loop_that_is_held_up_is_no_fault_of_redis(redis_url: str, redis: Any) -> None:
+    """Also while it connects."""
+    client, seconds = str(uuid4()), 0.05
+    await redis.set(key_of(client), 1000)
+    async with limits(redis_url, 1, seconds) as limit, held_up(2 * seconds):
+        assert await limit.wait_seconds(client) > 0
+
+
 async def test_no_subject_is_in_redis(redis_url: str, redis: Any) -> None:
     subject = f"{uuid4()}@example.com"
     async with limited(redis_url) as api:
@@ -199,6 +216,19 @@ async def test_once_it_was_found_to_hang_nobody_waits_for_it(
     assert sum(seconds for _, seconds in taken) < 20 * MOST_SECONDS / 3
 
 
+async def test_who_comes_while_it_is_found_to_hang_does_not_ask_it_too(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "OPEN_SECONDS", 600.0)
+    host, port = httpx.URL(redis_url).host, cast("int", httpx.URL(redis_url).port)
+    async with Proxy(host, port) as proxy, limits(f"redis://127.0.0.1:{proxy.port}/0", 1, 0.5) as limit:
+        proxy.arm(Fault.HANG)
+        first = asyncio.create_task(limit.wait_seconds(str(uuid4())))
+        await eventually(lambda: proxy.struck == 1)
+        await asyncio.gather(first, *(limit.wait_seconds(str(uuid4())) for _ in range(CROWD)))
+    assert proxy.struck == 1
+
+
 async def test_when_it_is_back_it_limits_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "OPEN_SECONDS", 0.05)
     token = somebody()
@@ -223,6 +253,32 @@ async def test_requests_cut_off_while_they_are_counted_leave_no_answer_to_anothe
             found = [await limit.wait_seconds(client) for _ in range(2)]
             await asyncio.wait([task])
             assert (found[0], found[1] > 0) == (0, True)
+
+
+@asynccontextmanager
+async def slowly(redis_url: str) -> AsyncIterator[str]:
+    """The Redis at the other end of a slow network."""
+    host, port = httpx.URL(redis_url).host, cast("int", httpx.URL(redis_url).port)
+    async with Proxy(host, port) as proxy:
+        proxy.delay = 0.1
+        yield f"redis://127.0.0.1:{proxy.port}/0"
+
+
+@asynccontextmanager
+async def held_up(seconds: float) -> AsyncIterator[None]:
+    """An event loop in which something takes so long, again and again."""
+    loop, holding = asyncio.get_running_loop(), True
+
+    def hold() -> None:
+        if holding:
+            time.sleep(seconds)
+            loop.call_soon(hold)
+
+    loop.call_soon(hold)
+    try:
+        yield
+    finally:
+        holding = False
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The Redis client: it answers or fails in time, and none of its uses takes it from another."""
+"""The Redis client: it answers or fails in time, and none of its uses takes it from another. Commands in batches."""
 
 import asyncio
 import time
@@ -7,11 +7,15 @@ from uuid import uuid4
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from openride_analytics import settings as tree
+from openride_analytics.clock import SystemClock
 from openride_analytics.settings import Secret
 from openride_analytics.store import redis as module
+from openride_analytics.store.batches import Batches
+from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import Client, Use, connect
 from tests.support.fake_clickhouse import FakeClickHouse
 
@@ -88,3 +92,47 @@ async def test_one_use_leaves_connections_to_another(client: Client) -> None:
     counted = await other("INCR", own)
     await other("RPUSH", list_, *range(8))
     assert (counted, len(await asyncio.gather(*crowding))) == (1, 8)
+
+
+# Batches
+
+
+def batches(client: Client, seconds: float) -> Batches:
+    return Batches(client, Breaker("redis", SystemClock()), seconds=seconds)
+
+
+async def test_each_of_a_batch_has_its_own_answer(client: Client) -> None:
+    keys = [f"test:{uuid4()}" for _ in range(50)]
+    ask = batches(client, 10)
+    await asyncio.gather(*(ask("SET", key, n) for n, key in enumerate(keys)))
+    found = await asyncio.gather(*(ask("INCR", key) for key in keys))
+    assert found == list(range(1, 51))
+
+
+async def test_what_one_of_a_batch_may_not_do_the_others_may(client: Client) -> None:
+    text, number = f"test:{uuid4()}", f"test:{uuid4()}"
+    await client.set(text, "no number")
+    ask = batches(client, 10)
+    refused, counted = await asyncio.gather(
+        *(ask("INCR", key) for key in (text, number)), return_exceptions=True
+    )
+    assert (type(refused), counted) == (ResponseError, 1)
+
+
+async def test_a_batch_that_is_given_up_leaves_no_answer_to_another(client: Client) -> None:
+    lists, own = [f"test:{uuid4()}" for _ in range(3)], f"test:{uuid4()}"
+    impatient, patient = batches(client, 0.05), Use(client, seconds=10, at_once=1)
+    given_up = await asyncio.gather(*(impatient("BLPOP", each, 30) for each in lists), return_exceptions=True)
+    for each in lists:
+        await patient("RPUSH", each, "a")
+    counted = [await patient("INCR", own) for _ in range(3)]
+    assert ({type(error) for error in given_up}, counted) == ({TimeoutError}, [1, 2, 3])
+
+
+async def test_who_leaves_takes_nobody_elses_answer_away(client: Client) -> None:
+    one, other = f"test:{uuid4()}", f"test:{uuid4()}"
+    ask = batches(client, 10)
+    asking = [asyncio.create_task(ask("INCR", key)) for key in (one, other)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    assert await asking[1] == 1
