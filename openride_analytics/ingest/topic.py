@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from typing import TypeVar
 
 from aiokafka import TopicPartition
@@ -17,14 +15,13 @@ from openride_analytics.ingest.builder import Builder
 from openride_analytics.ingest.crash import Point
 from openride_analytics.ingest.dead_letters import DeadLetter, reasons
 from openride_analytics.ingest.decode import Decoder
-from openride_analytics.ingest.duplicates import DuplicateWindow
 from openride_analytics.ingest.followed import burying, settling
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import Intent
-from openride_analytics.ingest.offsets import Committed, PartitionLost
+from openride_analytics.ingest.offsets import PartitionLost
 from openride_analytics.ingest.partition import Partition, State
+from openride_analytics.ingest.recovery import Begun, Recovery
 from openride_analytics.ingest.services import Services
-from openride_analytics.ingest.spans import read_spans
 from openride_analytics.ingest.supply import Supply
 from openride_analytics.store.clickhouse import DataRefused
 
@@ -137,78 +134,25 @@ class Topic:
 
     async def _recover(self) -> None:
         """Find out where the last owners stopped and finish what they had begun."""
-        committed = await self._retry(
-            lambda: self._services.offsets.committed([p.tp for p in self.partitions.values()])
-        )
-        open_inserts: dict[Intent, list[int]] = defaultdict(list)
-        for number, partition in self._going().items():
-            found = committed[partition.tp]
-            await self._start(partition, found)
-            if found.intent is not None:
-                open_inserts[found.intent].append(number)
-        for intent, numbers in open_inserts.items():
-            await self._repeat(intent, numbers)
+        recovery = Recovery(self._source, self._builder, self._going(), self._services, self._retry)
+        async for begun in recovery.begun():
+            await self._repeat(begun)
         await self._commit()
         for partition in self._going().values():
             self._services.seek(partition.tp, partition.next)
         self._move(State.RUNNING)
         log.info("partitions recovered", extra=self._names)
 
-    async def _start(self, partition: Partition, committed: Committed) -> None:
-        """Where a partition stands. What its group does not know to be stored would be stored a second time."""
-        offsets, warehouse, number = self._services.offsets, self._services.warehouse, partition.number
-        start = committed.offset
-        if start is None:
-            start = await self._retry(lambda: offsets.earliest(partition.tp))
-        partition.start(start, await self._window(self._source, number, start))
-        newest = await self._retry(lambda: warehouse.newest(self._source, number))
-        if newest >= start and (committed.intent is None or newest > committed.intent.end(number)):
-            partition.halt(
-                f"stored up to offset {newest} of epoch {self._source.epoch}, and the group stands at {start}: "
-                "if the topic was made again, set another KAFKA_TOPIC_EPOCH; if the group's offsets were lost "
-                f"or set back, set them to {newest + 1}"
-            )
-
-    async def _window(self, source: Source, number: int, before: int) -> DuplicateWindow:
-        """As it was when everything below `before` was stored: whoever builds a range again drops the same
-        duplicates, and does not take the range for its own."""
-        size = self._services.settings.ingest.dedup_window
-        recent = await self._retry(lambda: self._services.warehouse.recent_ids(source, number, before, size))
-        return DuplicateWindow(size, recent)
-
-    async def _repeat(self, intent: Intent, numbers: Collection[int]) -> None:
-        """Insert exactly the offsets of `intent` again, under the token they had, not only those of the
-        partitions `numbers`, whose commits have it: the others' owners do the same, and ClickHouse takes one."""
-        source = Source(self._source.kind, self._source.topic, intent.epoch)
-        found = await self._retry(lambda: read_spans(self._services.settings, source.topic, intent.spans))
-        windows = {
-            span.partition: await self._window(source, span.partition, span.first) for span in intent.spans
-        }
-        batch = await self._builder.build(source, found, windows)
-        count = batch.rows.count
-        log.info("repeating an open insert", extra={**self._names, "rows": count})
-        if count != intent.rows:
-            # If the insert had arrived, what arrived then stays; if not, these rows do.
-            log.warning("repeated rows differ", extra={**self._names, "rows": count, "then": intent.rows})
-        if count < intent.rows and not await self._is_partly_stored(source, batch.spans):
-            for number in numbers:
-                self.partitions[number].halt(
-                    f"an insert up to offset {intent.end(number)} was begun, nothing of it is stored, and of its "
-                    f"{intent.rows} rows Kafka has {count}: if the others are given up, set the group's "
-                    f"offset to {intent.end(number) + 1}"
-                )
-            return
-        mine = batch.of(numbers)
-        for number in numbers:
-            self.partitions[number].window = windows[number]
+    async def _repeat(self, begun: Begun) -> None:
+        """Insert it under the token it had."""
         try:
-            await self._insert(batch, intent)
+            await self._insert(begun.batch, begun.intent)
         except DataRefused as error:
-            parts = [await self._builder.again(source, mine)]
-            await self._narrow_down(batch, parts, error)
+            parts = [await self._builder.again(begun.batch.source, begun.mine)]
+            await self._narrow_down(begun.batch, parts, error)
         else:
             self._services.crash.reach(Point.INSERTED)
-            self._advance(share.span for share in mine)
+            self._advance(share.span for share in begun.mine)
 
     async def _store(self, built: Batch) -> None:
         """Dead letters, intent, insert, commit: nothing is lost or doubled by stopping in between."""
@@ -250,7 +194,7 @@ class Topic:
     async def _narrow_down(self, refused: Batch, parts: Sequence[Batch], error: DataRefused) -> None:
         """Try our `parts` of a refused batch instead, until the row that ClickHouse refuses stands alone; bury that."""
         spans = [span for part in parts or [refused] for span in part.spans]
-        if await self._is_partly_stored(refused.source, spans):
+        if await self._retry(lambda: self._services.warehouse.holds_any(refused.source, spans)):
             for span in spans:
                 self.partitions[span.partition].halt(
                     f"ClickHouse refuses rows among offsets that are partly stored: {error}"
@@ -288,12 +232,6 @@ class Topic:
         """What was built of a partition before it was halted must not be stored."""
         shares = batch.of(self._going())
         return batch if len(shares) == len(batch.shares) else await self._builder.again(batch.source, shares)
-
-    async def _is_partly_stored(self, source: Source, spans: Collection[Span]) -> bool:
-        for span in spans:
-            if await self._retry(partial(self._services.warehouse.holds, source, span)):
-                return True
-        return False
 
     async def _insert(self, batch: Batch, intent: Intent) -> None:
         if not batch.rows.count:

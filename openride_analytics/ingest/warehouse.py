@@ -1,5 +1,7 @@
 """What ingestion asks of ClickHouse."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from openride_analytics.ingest.batch import Batch, Source, Span
@@ -47,8 +49,14 @@ class Warehouse:
         )
         return int(block.columns[0][0])
 
-    async def holds(self, source: Source, span: Span) -> bool:
-        """Whether any offset of `span` is stored."""
+    async def holds_any(self, source: Source, spans: Collection[Span]) -> bool:
+        """Whether any offset of any of these is stored."""
+        for span in spans:
+            if await self._holds(source, span):
+                return True
+        return False
+
+    async def _holds(self, source: Source, span: Span) -> bool:
         block = await self._clickhouse.select(
             statement("ingest/holds"),
             {**_where(source, span.partition), "first": span.first, "last": span.last},

@@ -81,9 +81,8 @@ class Batches:
 
     async def _answers(self, commands: list[Command]) -> list[Any]:
         try:
-            if (
-                len(commands) == 1
-            ):  # not in a pipeline: only so a cluster's client notices that a node is gone
+            # One not in a pipeline: only so a cluster's client notices that a node is gone.
+            if len(commands) == 1:
                 return [await self._client.execute_command(*commands[0])]
             pipeline = self._client.pipeline(transaction=False)
             for command in commands:
