@@ -101,6 +101,16 @@ async def test_the_duplicate_window_survives_a_restart(rig: Rig) -> None:
     assert await rig.count("events_raw") == 21
 
 
+async def test_events_whose_ids_differ_in_little_are_all_stored(rig: Rig) -> None:
+    ids = ["00000000-0000-4005-8000-000000000003", "00000000-0000-4004-8000-000000000002"]
+    for count, event_id in enumerate(ids, start=1):
+        event = fresh("user.registered", event_id=event_id)
+        await produce(rig.bootstrap, rig.topics.user, [json.dumps(event).encode()], partition=0)
+        async with rig.ingesting():
+            await rig.until_stored(count)
+    assert await rig.count("user_events") == 2
+
+
 @pytest.mark.parametrize("broker", ["kafka"], indirect=True)  # the embedded one takes its time to rebalance
 async def test_the_duplicate_window_survives_a_rebalance(rig: Rig) -> None:
     values = [json.dumps(event).encode() for event in registrations(20)]

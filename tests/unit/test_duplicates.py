@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,8 +51,13 @@ def test_what_was_stored_before_is_known() -> None:
     assert window.seen(fold(ids([3, 4]))).tolist() == [True, False]
 
 
-def test_a_fold_takes_both_halves_of_an_id() -> None:
-    assert fold([UUID(int=(5 << 64) | 3)]).tolist() == [5 ^ 3]
+@pytest.mark.parametrize(
+    ("high", "low"),
+    [pytest.param(64, 0, id="counters"), pytest.param(112, 48, id="as times and processes in UUIDv1")],
+)
+def test_ids_that_count_in_both_halves_have_folds_of_their_own(high: int, low: int) -> None:
+    counted = [UUID(int=(one << high) | (other << low)) for one in range(200) for other in range(200)]
+    assert len(np.unique(fold(counted))) == len(counted)
 
 
 def test_what_is_forgotten_may_come_again() -> None:
