@@ -102,6 +102,14 @@ def test_money_as_a_number_keeps_its_digits() -> None:
     assert isinstance(event, BookingCreated) and event.total_price == Decimal("123456789012.34")
 
 
+@pytest.mark.parametrize("text", [" 500", "500\n", "5_00", "\uff15\uff10\uff10"])
+def test_money_that_only_decimal_reads_is_refused_whatever_else_is_in_the_message(text: str) -> None:
+    value = message(
+        "payment.refunded", refund_amount=text, original_amount="500", extra={"refund_amount": "500"}
+    )
+    assert refuse(value, "payment").detail.startswith("refund_amount: expected")
+
+
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
