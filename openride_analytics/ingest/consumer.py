@@ -25,7 +25,7 @@ from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.ingest.watchdog import Watchdog
 from openride_analytics.settings import Settings
 from openride_analytics.store.clickhouse import ClickHouse
-from openride_analytics.supervisor import Child, until_stopping
+from openride_analytics.supervisor import Backoff, Child, until_stopping
 from openride_analytics.telemetry import Metrics, Traces
 
 log = logging.getLogger("openride.ingest")
@@ -42,7 +42,8 @@ HEARTBEAT_MS = 1_000
 FETCH_BYTES = 256 * 1024
 # Kafka answers once it has so much, or after POLL_MS: an answer costs it and us a millisecond, however little is in it.
 FETCH_MIN_BYTES = 64 * 1024
-CONNECT_PAUSE = 2.0
+# Between attempts to join the group: each makes all its members stand still for a moment.
+BACKOFF = Backoff(initial=2.0, maximum=10.0)
 LOOK_SECONDS = 1.0
 
 # Asking for the records of a partition that nobody has: a poll that fetches nothing, yet counts as alive.
@@ -50,7 +51,8 @@ NOBODY = TopicPartition("", -1)
 
 
 class Ingestion:
-    """Actor `ingest`. Ready once it is in the group; crashes on what only a new consumer can mend."""
+    """Actor `ingest`. Ready while it is in the group; what Kafka refuses is asked for again, however long that takes.
+    Crashes on what is not Kafka's."""
 
     name = "ingest"
 
@@ -79,15 +81,27 @@ class Ingestion:
         return self._partitions.values()
 
     async def run(self, child: Child) -> None:
-        """Join the group and store what it is given until told to stop."""
+        """Join the group and store what it is given until told to stop, each time anew while Kafka is away."""
+        failures, rng = 0, random.Random()
+        while not child.stopping.is_set():
+            began = self._clock.monotonic()
+            try:
+                await self._consume(child)
+            except (Retryable, KafkaError) as error:
+                child.unready()
+                log.warning("kafka is away", extra={"problem": f"{type(error).__name__}: {error}"})
+                lasted = self._clock.monotonic() - began
+                failures = 1 if lasted >= BACKOFF.reset_after else failures + 1
+                await wait(child.stopping, BACKOFF.delay(failures, rng))
+
+    async def _consume(self, child: Child) -> None:
+        """As one member of the group, until told to stop. Raises Retryable, KafkaError."""
         async with AsyncExitStack() as stack:
-            connected = await self._connect(stack, child.stopping)
-            if connected is None:
-                return
-            services, consumer = connected
+            # A client may be given partitions while it is being closed.
+            stack.push_async_callback(self.leave, 0)
+            services, consumer = await self._connect(stack)
             self._watchdog.revoked()
-            consumer.subscribe(topics=list(self._kinds), listener=_Listener(self, services))
-            child.ready()
+            consumer.subscribe(topics=list(self._kinds), listener=_Listener(self, services, child))
             try:
                 await until_stopping(child, self._poll(consumer, services))
                 await self.leave(STOP_SECONDS)
@@ -122,21 +136,13 @@ class Ingestion:
         self._metrics.consumer_lag_messages.clear()
         self._metrics.consumer_lag_seconds.clear()
 
-    async def _connect(
-        self, stack: AsyncExitStack, stopping: asyncio.Event
-    ) -> tuple[Services, AIOKafkaConsumer] | None:
-        """Start the clients, however long Kafka is away; None if told to stop meanwhile."""
-        while not stopping.is_set():
-            try:
-                async with AsyncExitStack() as attempt:
-                    await kafka.create_topics(self._settings)
-                    connected = await self._start_clients(attempt)
-                    stack.push_async_exit(attempt.pop_all())
-                    return connected
-            except (Retryable, KafkaError, OSError) as error:
-                log.warning("kafka is away", extra={"problem": f"{type(error).__name__}: {error}"})
-                await wait(stopping, CONNECT_PAUSE)
-        return None
+    async def _connect(self, stack: AsyncExitStack) -> tuple[Services, AIOKafkaConsumer]:
+        """Start the clients, to be closed with `stack`. Raises Retryable, KafkaError."""
+        try:
+            await kafka.create_topics(self._settings)
+            return await self._start_clients(stack)
+        except OSError as error:
+            raise Retryable("kafka", f"{type(error).__name__}: {error}") from error
 
     async def _start_clients(self, stack: AsyncExitStack) -> tuple[Services, AIOKafkaConsumer]:
         options = kafka.client_options(self._settings.kafka)
@@ -290,12 +296,14 @@ class Ingestion:
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Exceptions raised here would only be logged by aiokafka, so nothing here can fail: partitions do the work."""
 
-    def __init__(self, ingestion: Ingestion, services: Services) -> None:
+    def __init__(self, ingestion: Ingestion, services: Services, child: Child) -> None:
         self._ingestion = ingestion
         self._services = services
+        self._child = child
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._ingestion.own(assigned, self._services)
+        self._child.ready()
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 - always all
         await self._ingestion.leave(LEAVE_SECONDS)

@@ -18,7 +18,7 @@ class State(StrEnum):
     """Where a child is in its life."""
 
     WAITING = "waiting"  # for what it depends on
-    STARTING = "starting"  # running, not yet ready
+    STARTING = "starting"  # running, not yet ready, or not ready any more
     RUNNING = "running"  # ready
     BACKOFF = "backoff"  # crashed; waits before it is started again
     STOPPING = "stopping"  # asked to finish, or cancelled
@@ -31,6 +31,10 @@ class Child(Protocol):
 
     def ready(self) -> None:
         """Setup is done: the actors that depend on this one may start."""
+
+    def unready(self) -> None:
+        """What it needs is away, and it waits for it: until the next `ready` it is as if it were just starting. Who
+        depends on it goes on."""
 
     @property
     def stopping(self) -> asyncio.Event:

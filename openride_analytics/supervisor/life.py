@@ -38,9 +38,12 @@ class UnexpectedEnd(Exception):  # noqa: N818 - the name says what happened
 class Run:
     """One run of an actor; satisfies `Child`."""
 
-    def __init__(self, stopping: asyncio.Event, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, stopping: asyncio.Event, on_ready: Callable[[], None], on_unready: Callable[[], None]
+    ) -> None:
         self._stopping = stopping
         self._on_ready = on_ready
+        self._on_unready = on_unready
         self.ready_since: float | None = None
         self.over = False
 
@@ -52,6 +55,10 @@ class Run:
         # A task that an actor's last run left behind may still call this.
         if not self.over and self.ready_since is None:
             self._on_ready()
+
+    def unready(self) -> None:
+        if not self.over and self.ready_since is not None:
+            self._on_unready()
 
 
 class Life:
@@ -117,7 +124,7 @@ class Life:
     async def _live(self) -> None:
         while True:
             await self._dependencies_up()
-            run = Run(self._stopping, self._became_ready)
+            run = Run(self._stopping, self._became_ready, self._became_unready)
             error = await self._once(run)
             run.over = True
             if self._is_over(error):
@@ -154,6 +161,13 @@ class Life:
         self.up.set()
         if self._status.state is State.STARTING:
             self._move(State.RUNNING)
+
+    def _became_unready(self) -> None:
+        if self._run is None:
+            return
+        self._run.ready_since = None
+        if self._status.state is State.RUNNING:
+            self._move(State.STARTING)
 
     def _is_over(self, error: Exception | None) -> bool:
         """Whether this was the last run; raises Escalated if the process must not go on."""

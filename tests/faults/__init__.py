@@ -37,7 +37,7 @@ fault                                                    test
                                                          test_budgets, test_api
 43  asked to stop under load                             test_lifecycle
 44  asked twice, or with a server that hangs             test_lifecycle
-45  started with a server away                           test_lifecycle
+45  started with a server away, or without a right       test_lifecycle, test_kafka
 46  tokens that are not good                             tests/integration/: test_access, test_access_keys
 47  names without end; persons in what is watched        tests/integration/test_hostile_requests;
                                                          tests/e2e/test_watching

@@ -1,21 +1,12 @@
 """A dead-letter topic that does not take them: nothing is committed beyond a message that lies nowhere else."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # it says nowhere what it exports
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AclOperation, ResourceType  # type: ignore[attr-defined] # it says nowhere what it exports
 
 from openride_analytics import kafka
 from openride_analytics.ingest.partition import State
@@ -26,6 +17,7 @@ from tests.support.faults import (
     administering,
     committed,
     dead_letters,
+    forbidden,
     partition_of,
     send_bad,
     send_bookings,
@@ -62,31 +54,9 @@ async def absent(rig: Rig) -> AsyncIterator[None]:
         await admin.create_topics([NewTopic(rig.topics.dlq, 3, 1)])
 
 
-@asynccontextmanager
-async def denied(rig: Rig) -> AsyncIterator[None]:
+def denied(rig: Rig) -> AbstractAsyncContextManager[None]:
     """Nobody may write to the topic."""
-
-    def rule(operation: AclOperation, permission: AclPermissionType) -> AclBinding:
-        names = (ResourceType.TOPIC, rig.topics.dlq, ResourcePatternType.LITERAL)
-        return AclBinding(*names, "User:ANONYMOUS", "*", operation, permission)
-
-    rules = [
-        rule(AclOperation.ALL, AclPermissionType.ALLOW),
-        rule(AclOperation.WRITE, AclPermissionType.DENY),
-    ]
-    admin = AdminClient({"bootstrap.servers": rig.bootstrap})
-    await asyncio.gather(*map(asyncio.wrap_future, admin.create_acls(rules).values()))
-    yield
-    gone = AclBindingFilter(
-        ResourceType.TOPIC,
-        rig.topics.dlq,
-        ResourcePatternType.LITERAL,
-        "User:ANONYMOUS",
-        "*",
-        AclOperation.ANY,
-        AclPermissionType.ANY,
-    )
-    await asyncio.gather(*map(asyncio.wrap_future, admin.delete_acls([gone]).values()))
+    return forbidden(rig, ResourceType.TOPIC, rig.topics.dlq, AclOperation.WRITE)
 
 
 @pytest.mark.parametrize("hindrance", [too_small, absent, denied])

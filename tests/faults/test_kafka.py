@@ -1,18 +1,26 @@
 """Kafka is away, forgets, or gives the partitions to others: what was being stored is stored once."""
 
 import asyncio
+import random
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import RecordsToDelete
+from confluent_kafka.admin import AclOperation, ResourceType  # type: ignore[attr-defined] # it says nowhere what it exports
 from msgspec.structs import replace
 
 from openride_analytics import kafka
+from openride_analytics.clock import SystemClock
 from openride_analytics.ingest import consumer, offsets
+from openride_analytics.ingest.consumer import Ingestion
 from openride_analytics.ingest.partition import State
 from openride_analytics.settings import load
+from openride_analytics.supervisor import Backoff, Limit, Spec, Supervisor
+from openride_analytics.telemetry import Metrics
 from tests.support.auditing import differences
 from tests.support.durations import SCALE, lasting
 from tests.support.eventually import eventually, poll
@@ -20,6 +28,7 @@ from tests.support.faults import (
     Line,
     administering,
     committed,
+    forbidden,
     limited,
     partition_of,
     readiness,
@@ -52,6 +61,26 @@ async def rebalance(line: Line) -> None:
         await other.stop()
 
 
+@asynccontextmanager
+async def supervised(line: Line) -> AsyncIterator[tuple[Ingestion, Supervisor]]:
+    """The actor under a supervisor that starts nothing a second time."""
+    actor = Ingestion(line.settings, line.clickhouse, Metrics(), SystemClock())
+    supervisor = Supervisor(
+        [Spec(actor)],
+        clock=SystemClock(),
+        backoff=Backoff(),
+        limit=Limit(restarts=0),
+        grace=5,
+        rng=random.Random(1),
+    )
+    task = asyncio.create_task(supervisor.run())
+    try:
+        yield actor, supervisor
+    finally:
+        supervisor.stop()
+        await task
+
+
 async def test_a_broker_that_comes_back_is_consumed_from_again(rig: Rig, kafka_broker: KafkaBroker) -> None:
     """Fault 18: stopped for a while in the middle of a backlog; the consumer is the same afterwards."""
     topic = rig.topics.booking
@@ -82,6 +111,22 @@ async def test_a_hung_broker_is_waited_for(rig: Rig, kafka_broker: KafkaBroker) 
         await until_committed(rig, 5_000, rig.topics.booking)
     assert await differences(rig.settings, rig.clickhouse) == []
     assert await rig.count("events_raw") == 5_000
+
+
+async def test_a_group_that_refuses_us_is_asked_until_it_takes_us(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault 45, later than at the start: a right is missing for a while, which is as if Kafka were away."""
+    group = line.settings.kafka.group_id
+    async with supervised(line) as (actor, supervisor):
+        await until(await partition_of(actor, line.rig.topics.booking), State.RUNNING)
+        async with forbidden(line.rig, ResourceType.GROUP, group, AclOperation.READ):
+            await eventually(lambda: caplog.messages.count("kafka is away") > 1)
+            said = (await readiness(line, actor, supervisor.children))["actor ingest"]
+        await send_bookings(line.rig, 500)
+        await until_committed(line.rig, 500, line.rig.topics.booking)
+        (child,) = supervisor.children()
+    assert (said.state, child.state, await line.rig.count("events_raw")) == ("degraded", "running", 500)
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.LOSE_ANSWER, Fault.HANG])

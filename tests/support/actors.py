@@ -47,6 +47,11 @@ class Puppet:
         self.child.ready()
         await settle()
 
+    async def unready(self) -> None:
+        assert self.child is not None
+        self.child.unready()
+        await settle()
+
     async def crash(self, error: BaseException | None = None) -> None:
         assert self._told is not None
         self._told.set_exception(error or RuntimeError("boom"))

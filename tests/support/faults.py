@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,15 @@ import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # it says nowhere what it exports
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from openride_analytics.api import Health
 from openride_analytics.api.health import Check
@@ -21,6 +30,7 @@ from openride_analytics.schema.events import EVENT_TYPES
 from openride_analytics.settings import Settings
 from openride_analytics.store import inserts
 from openride_analytics.store.clickhouse import ClickHouse
+from openride_analytics.supervisor import ChildStatus
 from tests.support.api import resources
 from tests.support.eventually import eventually, poll
 from tests.support.ingestion import LIMIT_SECONDS, Rig, fresh
@@ -134,6 +144,23 @@ async def administering(rig: Rig) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
+@asynccontextmanager
+async def forbidden(rig: Rig, kind: ResourceType, name: str, operation: AclOperation) -> AsyncIterator[None]:
+    """What nobody may do meanwhile to a topic or a group."""
+    who = (kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*")
+    rules = [
+        AclBinding(*who, AclOperation.ALL, AclPermissionType.ALLOW),
+        AclBinding(*who, operation, AclPermissionType.DENY),
+    ]
+    admin = AdminClient({"bootstrap.servers": rig.bootstrap})
+    await asyncio.gather(*map(asyncio.wrap_future, admin.create_acls(rules).values()))
+    try:
+        yield
+    finally:
+        gone = AclBindingFilter(*who, AclOperation.ANY, AclPermissionType.ANY)
+        await asyncio.gather(*map(asyncio.wrap_future, admin.delete_acls([gone]).values()))
+
+
 async def dead_letters(rig: Rig, count: int = 0) -> list[ConsumerRecord]:
     """What lies in the dead-letter topic, once there are at least so many."""
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -164,7 +191,9 @@ async def until_committed(rig: Rig, offset: int, topic: str, number: int = 0) ->
     await poll(reached, within=LIMIT_SECONDS)
 
 
-async def readiness(line: Line, actor: Ingestion) -> dict[str, Check]:
+async def readiness(
+    line: Line, actor: Ingestion, children: Callable[[], Iterable[ChildStatus]] = list
+) -> dict[str, Check]:
     """What /health/ready says of each thing that it looks at."""
     chosen = line.settings
     environ = {
@@ -173,7 +202,7 @@ async def readiness(line: Line, actor: Ingestion) -> dict[str, Check]:
         "KAFKA_BOOTSTRAP_SERVERS": chosen.kafka.bootstrap_servers,
     }
     async with resources(environ) as given:
-        health = Health(given, children=list, partitions=lambda: actor.partitions)
+        health = Health(given, children=children, partitions=lambda: actor.partitions)
         try:
             return {check.name: check for check in (await health.report()).checks}
         finally:

@@ -36,6 +36,9 @@ class Child:
     def ready(self) -> None:
         self.is_ready.set()
 
+    def unready(self) -> None:
+        self.is_ready.clear()
+
 
 @dataclass(frozen=True)
 class Rig:

@@ -38,6 +38,23 @@ async def test_a_dependant_starts_when_its_dependency_is_ready() -> None:
         assert house.states() == {"store": State.RUNNING, "http": State.RUNNING}
 
 
+async def test_what_is_no_longer_ready_starts_until_it_is_again() -> None:
+    store = Puppet("store")
+    async with running(Spec(store)) as house:
+        await store.unready()
+        await store.ready()
+        await house.stop()
+        states = [change.state for change in house.changes]
+    assert states == ["waiting", "starting", "running", "starting", "running", "stopping", "stopped"]
+
+
+async def test_a_dependant_goes_on_while_its_dependency_is_not_ready() -> None:
+    store, http = Puppet("store"), Puppet("http")
+    async with running(Spec(store), Spec(http, after=("store",))) as house:
+        await store.unready()
+        assert house.states() == {"store": State.STARTING, "http": State.RUNNING}
+
+
 async def test_a_dependant_waits_for_all_its_dependencies() -> None:
     store, cache, http = Puppet("store"), Puppet("cache", ready=False), Puppet("http")
     async with running(Spec(store), Spec(cache), Spec(http, after=("store", "cache"))):

@@ -15,6 +15,8 @@ class Asked:
 
     def ready(self) -> None: ...
 
+    def unready(self) -> None: ...
+
 
 async def test_work_is_cancelled_when_the_actor_is_asked_to_finish() -> None:
     child, cancelled = Asked(), asyncio.Event()
