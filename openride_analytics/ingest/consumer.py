@@ -72,7 +72,9 @@ class Ingestion:
         self._kinds = {topic: kind for kind, topic in settings.kafka.topics.events().items()}
         self._topics: list[Topic] = []
         self._partitions: dict[TopicPartition, Partition] = {}
-        self._watchdog = Watchdog(clock, settings.ingest.stall_seconds)
+        # The group waits so long for its members, and for one that has died until its session ends.
+        self._rebalance_seconds = (REBALANCE_MS + settings.kafka.session_timeout_ms) / 1000
+        self._watchdog = Watchdog(clock, settings.ingest.stall_seconds, self._rebalance_seconds)
         self._crash = CrashPoints(settings.ingest.crash_at)
 
     @property
@@ -215,12 +217,18 @@ class Ingestion:
             for tp, partition in self._partitions.items()
             if partition.wants and (not only or tp in only)
         }
-        async with asyncio.timeout(self._settings.ingest.stall_seconds):
-            fetched = await consumer.getmany(
-                *(wanting or [NOBODY]),
-                timeout_ms=2 * POLL_MS if only else POLL_MS,  # what is fetched anew may take Kafka all of one
-                max_records=at_once,
-            )
+        # The client waits for the end of a rebalance, whatever its own limit.
+        try:
+            async with asyncio.timeout(self._rebalance_seconds):
+                fetched = await consumer.getmany(
+                    *(wanting or [NOBODY]),
+                    timeout_ms=2 * POLL_MS
+                    if only
+                    else POLL_MS,  # what is fetched anew may take Kafka all of one
+                    max_records=at_once,
+                )
+        except TimeoutError as error:
+            raise Retryable("kafka", f"the group gave nothing for {self._rebalance_seconds:g} s") from error
         for tp, records in fetched.items():
             # A rebalance within the call may have taken it, or given it anew: then what was fetched since that
             # one runs is its own, and will not be fetched again.

@@ -11,9 +11,6 @@ from openride_analytics.ingest.partition import Partition, State
 # New consumers that are tried before the process gives up, if none of them moves anything.
 REBUILDS = 2
 
-# After partitions were taken away, how many times the patience until there must be an answer about new ones.
-REBALANCE_FACTOR = 3
-
 
 class Stalled(Exception):  # noqa: N818 - a state; the supervisor builds a new consumer
     """Nothing moves, and no outage says why."""
@@ -22,10 +19,12 @@ class Stalled(Exception):  # noqa: N818 - a state; the supervisor builds a new c
 class Watchdog:
     """Looks at the partitions now and then. One that waits for ClickHouse or for an operator is not stalled."""
 
-    def __init__(self, clock: Clock, patience: float) -> None:
-        """`patience`: seconds that a partition with lag may stand still."""
+    def __init__(self, clock: Clock, patience: float, rebalance: float) -> None:
+        """`patience`: seconds that a partition with lag may stand still; `rebalance`: seconds until there must be an
+        answer about new ones after partitions were taken away."""
         self._clock = clock
         self._patience = patience
+        self._rebalance = rebalance
         self._seen: dict[TopicPartition, tuple[tuple[int, int], float]] = {}
         self._unassigned_since: float | None = None
         self._stalls = 0
@@ -46,7 +45,7 @@ class Watchdog:
         """
         now = self._clock.monotonic()
         if self._unassigned_since is not None:
-            self._bound(now - self._unassigned_since, REBALANCE_FACTOR, "no partitions were assigned")
+            self._bound(now - self._unassigned_since, self._rebalance, "no partitions were assigned")
         for partition in partitions:
             place = (partition.stored_to, partition.next)
             before, since = self._seen.get(partition.tp, (place, now))
@@ -56,10 +55,12 @@ class Watchdog:
             if place != before or partition.state is not State.RUNNING or not waited_for:
                 since = now
             self._seen[partition.tp] = (place, since)
-            self._bound(now - since, 1, f"{partition.tp.topic}/{partition.number} stands at {place[0]}")
+            self._bound(
+                now - since, self._patience, f"{partition.tp.topic}/{partition.number} stands at {place[0]}"
+            )
 
-    def _bound(self, seconds: float, factor: int, what: str) -> None:
-        if seconds < factor * self._patience:
+    def _bound(self, seconds: float, most: float, what: str) -> None:
+        if seconds < most:
             return
         self._seen.clear()
         self._stalls += 1

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from confluent_kafka.admin import AclOperation, ResourceType  # type: ignore[attr-defined] # it says nowhere what it exports
 from msgspec.structs import replace
@@ -157,6 +157,61 @@ async def test_a_group_that_never_committed_may_be_rebalanced(line: Line) -> Non
         await send_bookings(line.rig, 500)
         await until_committed(line.rig, 500, topic)
     assert await differences(line.rig.settings, line.rig.clickhouse) == []
+    assert await line.rig.count("events_raw") == 500
+
+
+class Reluctant(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Of a member that does not let go of its partitions before it may: until then the group waits for it."""
+
+    def __init__(self) -> None:
+        self.asked, self.may = asyncio.Event(), asyncio.Event()
+
+    async def on_partitions_revoked(self, revoked: object) -> None:
+        if revoked:
+            self.asked.set()
+            await self.may.wait()
+
+    async def on_partitions_assigned(self, assigned: object) -> None: ...
+
+
+@asynccontextmanager
+async def reluctant(line: Line) -> AsyncIterator[Reluctant]:
+    """Another member of the group, for a topic in which there is nothing."""
+    listener = Reluctant()
+    other = AIOKafkaConsumer(bootstrap_servers=line.rig.bootstrap, group_id=line.settings.kafka.group_id)
+    await other.start()
+    try:
+        other.subscribe([line.rig.topics.user], listener=listener)
+        await eventually(lambda: bool(other.assignment()))
+        yield listener
+    finally:
+        listener.may.set()
+        await other.stop()
+
+
+async def test_a_rebalance_may_last_longer_than_a_stall(line: Line) -> None:
+    """Fault 19: while the group waits for another member, nobody can give us anything."""
+    impatient = replace(line.settings, ingest=replace(line.settings.ingest, stall_seconds=1.0))
+    await send_bookings(line.rig, 500)
+    async with reluctant(line) as other, line.rig.ingesting(impatient, line.clickhouse):
+        await eventually(other.asked.is_set)
+        await asyncio.sleep(5 * impatient.ingest.stall_seconds)
+        other.may.set()
+        await until_committed(line.rig, 500, line.rig.topics.booking)
+    assert await line.rig.count("events_raw") == 500
+
+
+async def test_a_group_that_gives_nothing_is_joined_anew(
+    line: Line, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault 19: a rebalance that lasts longer than any may is as if Kafka were away."""
+    monkeypatch.setattr(consumer, "REBALANCE_MS", 1_000)
+    await send_bookings(line.rig, 500)
+    async with reluctant(line) as other, line.ingesting():
+        await eventually(other.asked.is_set)
+        await eventually(lambda: "kafka is away" in caplog.messages)
+        other.may.set()
+        await until_committed(line.rig, 500, line.rig.topics.booking)
     assert await line.rig.count("events_raw") == 500
 
 

@@ -9,6 +9,7 @@ from tests.support.clock import FakeClock
 from tests.support.intake import partition, record
 
 PATIENCE = 30.0
+REBALANCE = 70.0
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def one(clock: FakeClock) -> Partition:
 
 @pytest.fixture
 def watchdog(clock: FakeClock) -> Watchdog:
-    return Watchdog(clock, PATIENCE)
+    return Watchdog(clock, PATIENCE, REBALANCE)
 
 
 async def test_a_partition_that_lags_and_stands_still_is_noticed(
@@ -72,9 +73,15 @@ async def test_an_outage_is_no_stall(
 
 async def test_a_group_that_never_answers_is_noticed(clock: FakeClock, watchdog: Watchdog) -> None:
     watchdog.revoked()
-    await clock.advance(3 * PATIENCE)
+    await clock.advance(REBALANCE)
     with pytest.raises(Stalled, match="no partitions were assigned"):
         watchdog.look([], [])
+
+
+async def test_a_group_that_has_yet_to_answer_is_waited_for(clock: FakeClock, watchdog: Watchdog) -> None:
+    watchdog.revoked()
+    await clock.advance(REBALANCE - 1)
+    watchdog.look([], [])
 
 
 async def test_a_member_without_partitions_is_well(clock: FakeClock, watchdog: Watchdog) -> None:
