@@ -4,7 +4,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from openride_analytics.api.problems import Unprocessable
 from openride_analytics.errors import Invalid
@@ -29,7 +29,11 @@ async def decoded(request: Request[Any, Any, Any], struct: type[T]) -> T:
     if request.headers.get("content-type", _JSON).partition(";")[0].strip().lower() != _JSON:
         raise HTTPException(status_code=415, detail=f"a body is {_JSON}")
     try:
-        return msgspec.convert(_DECODER.decode(await request.body()), struct)
+        body = await request.body()
+    except InternalServerException:  # Litestar's word for a caller who has left, which is no defect of ours
+        raise Unprocessable([Invalid("body", "did not come to its end")]) from None
+    try:
+        return msgspec.convert(_DECODER.decode(body), struct)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `")
         raise Unprocessable([Invalid(path.strip("`$.") or "body", problem)]) from None

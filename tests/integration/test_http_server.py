@@ -205,6 +205,23 @@ async def test_what_is_no_request_is_told_so_as_any_other_problem(
 # More than there may be
 
 
+async def test_a_caller_who_leaves_within_a_body_is_no_defect_of_ours(
+    nothing: ApiResources, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(nothing) as served:
+        _, writer = await connect(served.server.url)
+        writer.write(b"POST /v1/exports/request HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+        counted = 'openride_http_requests_total{method="POST",route="/v1/exports/request"'
+
+        async def is_counted() -> bool:
+            return counted in (await served.get("/metrics")).text
+
+        await poll(is_counted)
+    assert "request failed" not in caplog.messages
+
+
 @pytest.fixture
 async def full(nothing: ApiResources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
     """A server that has as many requests under way as it may: one, whose body does not come."""
