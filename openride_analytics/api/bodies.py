@@ -1,5 +1,6 @@
 """Bodies of requests: a struct says what they hold; here they are decoded."""
 
+import asyncio
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -10,6 +11,8 @@ from openride_analytics.api.problems import Unprocessable
 from openride_analytics.errors import Invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+BODY_SECONDS: Final = 30.0  # whoever does not send it keeps a place that others want
 
 _JSON: Final = "application/json"
 
@@ -25,11 +28,14 @@ _DECODER: Final = msgspec.json.Decoder(float_hook=_number)
 
 
 async def decoded(request: Request[Any, Any, Any], struct: type[T]) -> T:
-    """The body as that struct. Raises Unprocessable, and what becomes a 415."""
+    """The body as that struct. Raises Unprocessable, and what becomes a 408 or 415."""
     if request.headers.get("content-type", _JSON).partition(";")[0].strip().lower() != _JSON:
         raise HTTPException(status_code=415, detail=f"a body is {_JSON}")
     try:
-        body = await request.body()
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.body()
+    except TimeoutError:
+        raise HTTPException(status_code=408, detail=f"a body comes within {BODY_SECONDS:g} s") from None
     except InternalServerException:  # Litestar's word for a caller who has left, which is no defect of ours
         raise Unprocessable([Invalid("body", "did not come to its end")]) from None
     try:

@@ -12,7 +12,7 @@ from email import message_from_bytes
 import msgspec
 import pytest
 
-from openride_analytics.api import envelope
+from openride_analytics.api import bodies, envelope
 from openride_analytics.api import server as module
 from openride_analytics.supervisor import Escalated
 from tests.support.api import ApiResources, Served, resources, serving
@@ -220,6 +220,19 @@ async def test_a_caller_who_leaves_within_a_body_is_no_defect_of_ours(
 
         await poll(is_counted)
     assert "request failed" not in caplog.messages
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+    async with serving(nothing) as served:
+        reader, writer = await connect(served.server.url)
+        writer.write(b"POST /v1/exports/request HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+        async with asyncio.timeout(10):
+            status = await reader.readline()
+        writer.close()
+    assert status.split()[1] == b"408"
 
 
 @pytest.fixture

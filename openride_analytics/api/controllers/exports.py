@@ -70,7 +70,7 @@ def _asking(desk: Desk) -> list[ControllerRouterHandler]:
             example=examples.PENDING,
             sends={202: ["Location"]},
         ),
-        responses=_PROBLEMS | problems(409, 413, 415, 422),
+        responses=_PROBLEMS | problems(408, 409, 413, 415, 422),
         guards=[asks_nothing],
     )
     async def request_export(request: Asking) -> Response[ExportStatus]:

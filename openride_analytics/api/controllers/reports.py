@@ -70,7 +70,7 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
             example=examples.SCHEDULE,
             sends={201: ["Location.report"]},
         ),
-        responses=_PROBLEMS | problems(409, 413, 415, 422),
+        responses=_PROBLEMS | problems(408, 409, 413, 415, 422),
         guards=[asks_nothing],
     )
     async def add_schedule(request: Asking) -> Response[Schedule]:
@@ -124,7 +124,7 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
         "/schedule/{schedule_id:uuid}",
         summary="Change a schedule",
         operation_class=documented(path=SchedulePath, body=examples.PATCH, example=examples.SCHEDULE),
-        responses=_PROBLEMS | problems(404, 413, 415, 422),
+        responses=_PROBLEMS | problems(404, 408, 413, 415, 422),
         guards=[asks_nothing],
     )
     async def change_schedule(request: Asking, schedule_id: FromPath[UUID]) -> Schedule:

@@ -53,7 +53,7 @@ def _asking(desk: Reports) -> list[ControllerRouterHandler]:
             example=examples.PENDING,
             sends={202: ["Location.report"]},
         ),
-        responses=_PROBLEMS | problems(409, 413, 415, 422),
+        responses=_PROBLEMS | problems(408, 409, 413, 415, 422),
         guards=[asks_nothing],
     )
     async def execute(request: Asking, schedule_id: FromPath[UUID]) -> Response[Execution]:
