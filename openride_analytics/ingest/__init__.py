@@ -5,5 +5,6 @@ a batch of a topic's partitions is due; `builder.py` decodes its messages, check
 bytes, in a thread, while the batch before is stored; the bad ones are dead-lettered; an *intent* (which
 offsets, decoded when) goes into Kafka's commit metadata; the rows go to ClickHouse under a token that names the
 offsets; the offsets are committed past them. Whoever takes a partition over after a crash (`recovery.py`)
-finds the intent, fetches exactly those offsets again and inserts them under the same token, which ClickHouse recognizes.
+finds the intent, fetches exactly those offsets again and inserts them under the same token, which ClickHouse knows
+again.
 """

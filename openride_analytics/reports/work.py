@@ -6,10 +6,10 @@ leaves at most one of whom nobody knows; that one is `uncertain`, and not sent t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import Final, ParamSpec, Protocol, TypeVar
 
 from openride_analytics import settings as tree
 from openride_analytics.clock import Clock, utc_now
@@ -22,6 +22,7 @@ from openride_analytics.reports.patience import AGAIN_SECONDS, answered
 from openride_analytics.schema.reports import RunStatus
 from openride_analytics.stats.periods import Period, zone
 from openride_analytics.store.report_runs import KeptFile, Row, Run, Runs
+from openride_analytics.supervisor import Stopped, unless
 from openride_analytics.telemetry import Metrics, spans
 
 log = logging.getLogger("openride.reports")
@@ -56,10 +57,6 @@ class Deliver(Protocol):
 
 class Lost(Exception):  # noqa: N818
     """The run is another replica's by now, or nobody can say whose."""
-
-
-class Left(Exception):  # noqa: N818
-    """We were asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Work:
     async def _work(self, run: Run, stopping: asyncio.Event) -> str:
         try:
             return await self._made_and_mailed(run, stopping)
-        except Left:
+        except Stopped:
             await self._told(self.runs.put_back, run, None, None, counts=False)
             return "handed_back"
 
@@ -116,12 +113,12 @@ class Work:
             why = f"it was begun {run.attempts - 1} times and never came to an end"
             return await self._end(run, RunStatus.FAILED, error=why)
         try:
-            rendered = await _unless(stopping, self._rendered(run))
+            rendered = await unless(stopping, self._rendered(run))
         except Retryable as error:
             return await self._later(run, f"{error.dependency} cannot answer now")
         except TooMuch as error:
             return await self._end(run, RunStatus.FAILED, error=f"it takes {error}")
-        except (Left, Lost):
+        except (Stopped, Lost):
             raise
         except Exception:
             # A defect in one report must not stop the others: it is told here, and to the owner.
@@ -154,12 +151,12 @@ class Work:
         return rendered
 
     async def _mail(self, run: Run, rendered: Rendered, stopping: asyncio.Event) -> None:
-        """To whoever has not had it. Raises Lost, Left."""
+        """To whoever has not had it. Raises Lost, Stopped."""
         for row in await self._recipients(run):
             if row["status"] != "pending":
                 continue
             if stopping.is_set():
-                raise Left
+                raise Stopped
             if not await self._mail_one(run, rendered, row["address"]):
                 return
 
@@ -252,18 +249,3 @@ class Work:
             return await answered(self.clock, self.runs.lease_seconds, lambda: say(*args, **kwargs))
         except Retryable:
             raise Lost from None
-
-
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns or raises. Raises Left, and cancels it, if we are asked to stop before."""
-    task = asyncio.create_task(work)
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise Left
-        return task.result()
-    finally:
-        for left in (task, stop):
-            left.cancel()
-        await asyncio.gather(task, stop, return_exceptions=True)

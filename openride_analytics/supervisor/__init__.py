@@ -7,7 +7,7 @@ of them from its start to its end; `tree` holds them all; `work` is what many ac
 from openride_analytics.supervisor.actor import Actor, Child, ChildStatus, Restart, Spec, State
 from openride_analytics.supervisor.restarts import Backoff, Escalated, Limit
 from openride_analytics.supervisor.tree import Supervisor
-from openride_analytics.supervisor.work import until_stopping
+from openride_analytics.supervisor.work import Stopped, unless, until_stopping
 
 __all__ = [
     "Actor",
@@ -19,6 +19,8 @@ __all__ = [
     "Restart",
     "Spec",
     "State",
+    "Stopped",
     "Supervisor",
+    "unless",
     "until_stopping",
 ]
