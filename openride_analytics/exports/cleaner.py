@@ -51,7 +51,7 @@ class Cleaner:
 
     async def tend(self) -> None:
         """Take up what died, remove what has expired. Raises Retryable."""
-        for status in await self._jobs.bury():
+        for status in await self._jobs.reclaim():
             log.warning("a worker died", extra={"export_is_now": status})
         for export_id in await self._jobs.expired():
             job = await self._jobs.get(export_id)

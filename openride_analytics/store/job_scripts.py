@@ -125,7 +125,7 @@ return 1
 
 # KEYS: job, running, active, ends, queue. ARGV: id, how long it is kept, how many deaths are borne, what is said then.
 # Whoever worked on it is dead. What it is now: 'pending', 'failed', or '' if that is not so.
-BURY: Final = (
+RECLAIM: Final = (
     _NOW
     + _END
     + """

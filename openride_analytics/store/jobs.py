@@ -20,7 +20,7 @@ from openride_analytics.store.redis import Client, Use
 DEADLINE_SECONDS: Final = 5.0  # longer than the client waits for an answer: nobody else can give this one
 AT_ONCE: Final = 16
 LEASE_MS: Final = 30_000
-MOST_DEATHS: Final = 1
+MOST_DEATHS: Final = 1  # are forgiven
 DIED: Final = "whoever worked on it died, twice"
 _SAME_SLOT: Final = "openride:{exports}:"
 _TOGETHER: Final = 50
@@ -143,16 +143,16 @@ class Jobs:
         return bool(await self._run(scripts.HAND_BACK, keys, claim.job.id, claim.token))
 
     async def abandon(self, claim: Claim) -> bool:
-        """Say that whoever worked on it has died; `bury` sees to the rest."""
+        """Say that whoever worked on it has died; `reclaim` sees to the rest."""
         keys = [_job(claim.job.id), _key("running")]
         return bool(await self._run(scripts.ABANDON, keys, claim.job.id, claim.token))
 
-    async def bury(self) -> list[str]:
+    async def reclaim(self) -> list[str]:
         """Take the jobs of those who died from them: what each is now, pending or failed."""
         found = []
         for id_ in await self._due("running"):
             keys = [_job(id_), _key("running"), _key("active"), _key("ends"), _key("queue")]
-            found.append(_text(await self._run(scripts.BURY, keys, id_, self._keep, MOST_DEATHS, DIED)))
+            found.append(_text(await self._run(scripts.RECLAIM, keys, id_, self._keep, MOST_DEATHS, DIED)))
         return [status for status in found if status]
 
     async def cancel(self, id_: str, subject: str) -> str:

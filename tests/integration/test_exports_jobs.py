@@ -66,11 +66,11 @@ async def dead(jobs: Jobs) -> str:
     """What becomes of a job whose worker says nothing any more."""
     said: list[str] = []
 
-    async def buried() -> bool:
-        said.extend(await jobs.bury())
+    async def reclaimed() -> bool:
+        said.extend(await jobs.reclaim())
         return bool(said)
 
-    await poll(buried)
+    await poll(reclaimed)
     return said[0]
 
 
@@ -131,7 +131,7 @@ async def test_who_renews_the_lease_keeps_the_job(jobs: Jobs) -> None:
     for _ in range(8):
         assert await jobs.beat(claim, 1, 10)
         await asyncio.sleep(LEASE_MS / 4000)
-    assert await jobs.bury() == []
+    assert await jobs.reclaim() == []
 
 
 async def test_who_was_too_late_can_do_nothing(jobs: Jobs) -> None:
