@@ -202,9 +202,6 @@ async def test_what_is_no_request_is_told_so_as_any_other_problem(
     )
 
 
-# More than there may be
-
-
 async def test_a_caller_who_leaves_within_a_body_is_no_defect_of_ours(
     nothing: ApiResources, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +230,9 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
             status = await reader.readline()
         writer.close()
     assert status.split()[1] == b"408"
+
+
+# More than there may be
 
 
 @pytest.fixture
