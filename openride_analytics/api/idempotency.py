@@ -17,8 +17,3 @@ def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
     if key is not None and _KEY.fullmatch(key) is None:
         raise Invalid("Idempotency-Key", "cannot be used", "1 to 255 printable characters of ASCII")
     return key
-
-
-def reused() -> Invalid:
-    """What is wrong with a key that came with another request before."""
-    return Invalid("Idempotency-Key", "came with another request before", "a new one for each request")

@@ -1,6 +1,5 @@
 """Where exports are asked for and about: what the API knows of them."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +13,7 @@ from openride_analytics.exports.files import FileStore, Opened
 from openride_analytics.exports.orders import Order, understand
 from openride_analytics.schema.exports import ExportList, ExportRequest, ExportStatus, Format, Status
 from openride_analytics.store.jobs import Job, Jobs, owner_of
+from openride_analytics.store.once import once, reused
 from openride_analytics.telemetry.spans import traceparent
 
 _OVER: Final = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -26,10 +26,6 @@ class Crowded(Exception):  # noqa: N818 - the name says why not
         super().__init__(f"at most {most}")
         self.own = own
         self.most = most
-
-
-class Reused(Exception):  # noqa: N818
-    """An Idempotency-Key that came with another request before."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class Desk:
     ) -> ExportStatus | None:
         """A new export; or, with a key that came before, the one that was made then, None if it is gone meanwhile.
 
-        Raises a group of Invalid, Crowded, Reused.
+        Raises a group of Invalid, Crowded.
         """
         order = self.understood(asked, personal=personal)
         limits = self._settings.exports
@@ -76,14 +72,14 @@ class Desk:
             subject=subject,
             most_of_one=limits.max_per_user,
             most=limits.max_waiting,
-            once=None if key is None else (key, _fingerprint(asked)),
+            once=once(key, asked),
             trace=traceparent(),
         )
         if made.outcome in ("crowded", "full"):
             own = made.outcome == "crowded"
             raise Crowded(own=own, most=limits.max_per_user if own else limits.max_waiting)
         if made.outcome == "other":
-            raise Reused
+            raise reused()
         return await self.status(UUID(made.id), subject) if made.job is None else _status(made.job)
 
     async def status(self, export_id: UUID, subject: str) -> ExportStatus | None:
@@ -123,10 +119,6 @@ class Desk:
     async def _own(self, export_id: UUID, subject: str) -> Job | None:
         job = await self._jobs.get(str(export_id))
         return job if job is not None and job.owner == owner_of(subject) else None
-
-
-def _fingerprint(asked: ExportRequest) -> str:
-    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
 
 
 def _status(job: Job) -> ExportStatus | None:

@@ -1,13 +1,10 @@
 """Where report schedules are made, changed and asked about: what the API knows of them."""
 
 import base64
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
-
-import msgspec
 
 from openride_analytics import settings as tree
 from openride_analytics.clock import Clock, utc_now
@@ -28,6 +25,7 @@ from openride_analytics.schema.reports import (
     Trigger,
 )
 from openride_analytics.stats.periods import Period, complete
+from openride_analytics.store.once import once, reused
 from openride_analytics.store.report_runs import Runs
 from openride_analytics.store.reports import Schedules, StoredSchedule, Terms, Turn
 
@@ -46,10 +44,6 @@ class Full(Exception):  # noqa: N818
     def __init__(self, most: int) -> None:
         super().__init__(most)
         self.most = most
-
-
-class Reused(Exception):  # noqa: N818
-    """An Idempotency-Key that came with another request before."""
 
 
 class Reports:
@@ -84,17 +78,16 @@ class Reports:
     async def add(self, asked: ScheduleRequest, subject: str, *, key: str | None) -> Schedule | None:
         """A new schedule; or, with a key that came before, the one that was made then, None if it was deleted.
 
-        Raises a group of Invalid, Full, Reused.
+        Raises a group of Invalid, Full.
         """
         terms, now = understand(asked, timezone=self._settings.api.analytics_timezone), utc_now(self._clock)
-        fingerprint = hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
-        once = None if key is None else (key, fingerprint)
+        only = once(key, asked)
         turn, most = begin(terms, now), self._settings.reports.max_per_user
-        found = await self._schedules.add(uuid4(), subject, terms, turn, now, once, most=most)
+        found = await self._schedules.add(uuid4(), subject, terms, turn, now, only, most=most)
         if found is None:
             raise Full(most)
-        if key is not None and found.fingerprint != fingerprint:
-            raise Reused
+        if only is not None and found.fingerprint != only.fingerprint:
+            raise reused()
         return None if found.deleted_at is not None else answers.schedule(found)
 
     async def get(self, schedule_id: UUID, subject: str | None) -> Schedule | None:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from openride_analytics.errors import Retryable
 from openride_analytics.store import job_scripts as scripts
+from openride_analytics.store.once import Once
 from openride_analytics.store.redis import Client, Use
 
 DEADLINE_SECONDS: Final = 5.0  # longer than the client waits for an answer: nobody else can give this one
@@ -83,11 +84,11 @@ class Jobs:
         subject: str,
         most_of_one: int,
         most: int,
-        once: tuple[str, str] | None,
+        once: Once | None,
         trace: str = "",
     ) -> Created:
-        """A new job that waits; `once`: the caller's key for it, and a fingerprint of what was asked; `trace`: a
-        traceparent, for whoever works on it."""
+        """A new job that waits, or the one that came with the key of `once` first; `trace`: a traceparent, for whoever
+        works on it."""
         id_, owner = str(uuid4()), owner_of(subject)
         key, print_ = once or ("", "")
         outcome, found, *fields = await self._run(

@@ -18,6 +18,7 @@ from openride_analytics.schema.reports import (
     ReportType,
     SchedulesQuery,
 )
+from openride_analytics.store.once import Once
 from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.sql import statement
 
@@ -90,11 +91,11 @@ class Schedules:
         terms: Terms,
         turn: Turn,
         now: datetime,
-        once: tuple[str, str] | None,
+        once: Once | None,
         *,
         most: int,
     ) -> StoredSchedule | None:
-        """`once`: a key and the fingerprint of what came with it; the schedule that came with the key first.
+        """A new schedule, or the one that came with the key of `once` first.
 
         None if the subject has `most` of them already; those deleted are not counted.
         """

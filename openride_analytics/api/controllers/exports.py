@@ -21,14 +21,14 @@ from openride_analytics.api.dependencies import Api
 from openride_analytics.api.downloads import download
 from openride_analytics.api.examples import exports as examples
 from openride_analytics.api.headers import IDEMPOTENCY_KEY, IF_RANGE, RANGE
-from openride_analytics.api.idempotency import idempotency_key, reused
+from openride_analytics.api.idempotency import idempotency_key
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks, asks_nothing
 from openride_analytics.api.personal import may_see
 from openride_analytics.api.problems import Unprocessable
 from openride_analytics.api.responses import PART, problems
 from openride_analytics.errors import Invalid
-from openride_analytics.exports.desk import Crowded, Desk, Reused
+from openride_analytics.exports.desk import Crowded, Desk
 from openride_analytics.exports.names import MEDIA_TYPES
 from openride_analytics.schema.exports import (
     ExportList,
@@ -88,8 +88,6 @@ def _asking(desk: Desk) -> list[ControllerRouterHandler]:
             raise Unprocessable([error for error in group.exceptions if isinstance(error, Invalid)]) from None
         except Crowded as error:
             raise _too_many(error) from None
-        except Reused:
-            raise Unprocessable([reused()]) from None
         if found is None:
             raise _gone("the export of this Idempotency-Key was removed", 409)
         return Response(found, status_code=202, headers={"Location": f"/v1/exports/{found.export_id}/status"})

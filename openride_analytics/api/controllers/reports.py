@@ -18,7 +18,7 @@ from openride_analytics.api.controllers.runs import runs
 from openride_analytics.api.dependencies import Api
 from openride_analytics.api.examples import reports as examples
 from openride_analytics.api.headers import SCHEDULE_KEY
-from openride_analytics.api.idempotency import idempotency_key, reused
+from openride_analytics.api.idempotency import idempotency_key
 from openride_analytics.api.operations import documented
 from openride_analytics.api.options import options
 from openride_analytics.api.parameters import asks, asks_nothing
@@ -26,7 +26,7 @@ from openride_analytics.api.problems import NotConfigured, Unprocessable
 from openride_analytics.api.responses import problems
 from openride_analytics.api.whose import whose
 from openride_analytics.errors import Invalid
-from openride_analytics.reports.desk import Full, Reports, Reused
+from openride_analytics.reports.desk import Full, Reports
 from openride_analytics.schema.reports import (
     Schedule,
     ScheduleList,
@@ -85,8 +85,6 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
             found = await desk.add(asked, request.user.subject, key=key)
         except ExceptionGroup as group:
             raise _unprocessable(group) from None
-        except Reused:
-            raise Unprocessable([reused()]) from None
         except Full as full:
             raise HTTPException(status_code=409, detail=_full(full.most)) from None
         if found is None:
