@@ -23,6 +23,8 @@ log = logging.getLogger("openride.api")
 MAX_HEAD_BYTES: Final = 16 * 1024  # request line and headers
 HEAD_SECONDS: Final = 10.0  # from connecting, or from a request's first byte, to the end of its head
 KEEP_ALIVE_SECONDS: Final = 75  # longer than load balancers keep theirs
+STALL_SECONDS: Final = 30.0  # in which whoever takes an answer takes STALL_BYTES of what waits for them
+STALL_BYTES: Final = 16 * 1024
 # Kept ones, too. Requests have a limit of their own, well below, with an answer for who comes then; some file
 # descriptors are left for ClickHouse and Kafka: 1024 are common.
 MAX_CONNECTIONS: Final = 900
@@ -134,10 +136,11 @@ class _Server(uvicorn.Server):
 
 class _Protocol(H11Protocol):
     """uvicorn's, with a limit for how many connections there are and for how long the head of a request may take to
-    come, answers sent at once, and problems for what is no request."""
+    come and an answer to be taken, answers sent at once, and problems for what is no request."""
 
     _silent_since = 0.0
     _deadline: asyncio.TimerHandle | None = None
+    _stalling: asyncio.TimerHandle | None = None
     _last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -204,7 +207,33 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        self._stall_no_longer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More waits to be taken than should. Whoever takes none of it keeps a place that others want, and the file or
+        the query that the answer is made of."""
+        super().pause_writing()
+        self._stall(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        self._stall_no_longer()
+        super().resume_writing()
+
+    def _stall(self, waiting: int) -> None:
+        def look() -> None:
+            left = self.transport.get_write_buffer_size()
+            if waiting - left < STALL_BYTES:
+                self.transport.abort()
+            else:
+                self._stall(left)
+
+        self._stalling = self.loop.call_later(STALL_SECONDS, look)
+
+    def _stall_no_longer(self) -> None:
+        if self._stalling is not None:
+            self._stalling.cancel()
+            self._stalling = None
 
     def _watch(self) -> None:
         if self._asking:

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from email import message_from_bytes
 
@@ -16,7 +16,7 @@ from openride_analytics.api import bodies, envelope
 from openride_analytics.api import server as module
 from openride_analytics.supervisor import Escalated
 from tests.support.api import ApiResources, Served, resources, serving
-from tests.support.eventually import poll
+from tests.support.eventually import eventually, poll
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: here\r\n"
 TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
@@ -230,6 +230,52 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
             status = await reader.readline()
         writer.close()
     assert status.split()[1] == b"408"
+
+
+async def test_who_takes_nothing_of_an_answer_is_not_waited_for(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STALL_SECONDS", 0.2)
+    async with serving(nothing) as served:
+        await served.get("/schema/openapi.json")
+        with idle(served.server.url, b"GET /schema/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 50):
+            await eventually(stalled)
+            await eventually(lambda: not stalled(), within=5)
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STALL_SECONDS", 0.5)
+    async with serving(nothing) as served:
+        size = int((await served.get("/schema/openapi.json")).headers["content-length"])
+        asked = b"GET /schema/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 10
+        with idle(served.server.url, asked) as client:
+            taken = 0
+            while taken < 10 * size:
+                await asyncio.sleep(0.01)
+                async with asyncio.timeout(5):
+                    piece = await asyncio.get_running_loop().sock_recv(client, 1 << 15)
+                assert piece, f"cut short after {taken} bytes"
+                taken += len(piece)
+
+
+@contextmanager
+def idle(url: str, asked: bytes) -> Iterator[socket.socket]:
+    """A client that has asked, and takes no more than its small buffer holds."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((host, int(port)))
+        client.setblocking(False)
+        client.sendall(asked)
+        yield client
+
+
+def stalled() -> bool:
+    """Whether an answer waits for who does not take it."""
+    found = (one for one in gc.get_objects() if isinstance(one, module._Protocol))
+    return any(one.flow is not None and one.flow.write_paused for one in found)
 
 
 # More than there may be
