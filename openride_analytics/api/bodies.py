@@ -27,17 +27,22 @@ _EXACT: Final = 1 << 53  # below it, floats hold all integers
 _DECODER: Final = msgspec.json.Decoder(float_hook=_number)
 
 
-async def decoded(request: Request[Any, Any, Any], struct: type[T]) -> T:
-    """The body as that struct. Raises Unprocessable, and what becomes a 408 or 415."""
-    if request.headers.get("content-type", _JSON).partition(";")[0].strip().lower() != _JSON:
-        raise HTTPException(status_code=415, detail=f"a body is {_JSON}")
+async def sent(request: Request[Any, Any, Any]) -> bytes:
+    """The body as it came. Raises Unprocessable, and what becomes a 408."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await request.body()
+            return await request.body()
     except TimeoutError:
         raise HTTPException(status_code=408, detail=f"a body comes within {BODY_SECONDS:g} s") from None
     except InternalServerException:  # Litestar's word for a caller who has left, which is no defect of ours
         raise Unprocessable([Invalid("body", "did not come to its end")]) from None
+
+
+async def decoded(request: Request[Any, Any, Any], struct: type[T]) -> T:
+    """The body as that struct. Raises Unprocessable, and what becomes a 408 or 415."""
+    if request.headers.get("content-type", _JSON).partition(";")[0].strip().lower() != _JSON:
+        raise HTTPException(status_code=415, detail=f"a body is {_JSON}")
+    body = await sent(request)
     try:
         return msgspec.convert(_DECODER.decode(body), struct)
     except msgspec.ValidationError as error:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from openride_analytics.api import bodies
 from tests.support.api import Served, resources, serving
 from tests.support.exports import somebody
 from tests.support.reports import ADA, OBI, OWNER, Bureau, MovedClock, asked, once
@@ -324,6 +325,21 @@ async def test_a_dry_run_goes_to_the_owner_alone(api: Served, bureau: Bureau, cl
     await once(bureau.replica(clock), clock)
     assert (answer.json()["trigger"], bureau.sender.addresses) == ("dry_run", [OWNER])
     assert (await api.get(f"{PATH}/{found['id']}", **who)).json()["last_execution"] is None
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+    who = somebody()
+    path = f"{PATH}/{(await added(api, who))['id']}/execute"
+    reader, writer = await asyncio.open_connection(api.client.base_url.host, api.client.base_url.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nAuthorization: {who['Authorization']}\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    async with asyncio.timeout(10):
+        status = await reader.readline()
+    writer.close()
+    assert status.split()[1] == b"408"
 
 
 async def test_one_run_by_hand_at_a_time(api: Served, bureau: Bureau, clock: MovedClock) -> None:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from openride_analytics.access import Caller
-from openride_analytics.api.bodies import decoded
+from openride_analytics.api.bodies import decoded, sent
 from openride_analytics.api.examples import reports as examples
 from openride_analytics.api.operations import documented
 from openride_analytics.api.parameters import asks, asks_nothing
@@ -61,7 +61,7 @@ def _asking(desk: Reports) -> list[ControllerRouterHandler]:
         active. With `to_self` it is a dry run, which the owner's address alone gets. 409 while another one of the
         schedule has not ended.
         """
-        asked = await decoded(request, ExecuteRequest) if await request.body() else ExecuteRequest()
+        asked = await decoded(request, ExecuteRequest) if await sent(request) else ExecuteRequest()
         try:
             found = await desk.execute(schedule_id, whose(request), to_self=asked.to_self)
         except Busy:
