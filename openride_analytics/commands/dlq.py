@@ -47,11 +47,11 @@ async def _list(args: argparse.Namespace, settings: Settings) -> int:
     for letter in letters:
         why = letter.why
         place = f"{why.get('topic')}/{why.get('partition')}@{why.get('offset')}"
-        print(
-            f"{letter.id:>10}  {why.get('failed_at', '')}  {place}  {why.get('reason')}: {why.get('error')}"
-        )
+        said = f"{why.get('failed_at', '')}  {place}  {why.get('reason')}: {why.get('error')}"
+        print(f"{letter.id:>10}  {_shown(said)}")
     counts = Counter(letter.why.get("reason", "?") for letter in letters)
-    print(f"{len(letters)} dead letters" + "".join(f", {reason} {n}" for reason, n in counts.most_common()))
+    said = "".join(f", {reason} {n}" for reason, n in counts.most_common())
+    print(f"{len(letters)} dead letters{_shown(said)}")
     return 0
 
 
@@ -70,16 +70,21 @@ async def _show(args: argparse.Namespace, settings: Settings) -> int:
 
 def _print_whole(letter: Found) -> None:
     for name, value in letter.why.items():
-        print(f"{name}: {value}")
+        print(_shown(f"{name}: {value}"))
     for name, raw in letter.own_headers:
-        print(f"header {name}: {_text(raw)}")
+        print(_shown(f"header {name}: {_text(raw)}"))
     key, value = letter.record.key, letter.record.value
-    print("key:", _text(key))
-    print("value:", _text(value))
+    print("key:", _shown(_text(key)))
+    print("value:", _shown(_text(value)))
 
 
 def _text(raw: bytes | None) -> str:
     return "none" if raw is None else raw.decode(errors="backslashreplace")
+
+
+def _shown(text: str) -> str:
+    """One line, and no commands to the terminal: what lies here is what somebody sent, and nobody could read."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 async def _replay(args: argparse.Namespace, settings: Settings) -> int:

@@ -1,0 +1,53 @@
+"""`dlq` and letters that mean no good: whoever may write to a topic decides what is printed."""
+
+import argparse
+from collections.abc import AsyncGenerator, Sequence
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from openride_analytics.commands import dlq
+from openride_analytics.ingest.dead_letter_topic import Found
+from openride_analytics.settings import Settings, load
+
+HOSTILE = "\x1b]52;c;cm0gLXJmIH4=\x07\x9b2J\rreason: fine\u202e"
+GOOD = {"topic": "openride.events.user", "partition": "0", "offset": "7", "reason": "invalid_json"}
+
+
+def letter(why: dict[str, str], value: bytes = b"{") -> Found:
+    headers = (("seen", HOSTILE.encode()),)
+    return Found(
+        ConsumerRecord("dlq", 0, 5, 0, 0, b"\x1b[2J", value, None, len(value), len(value), headers), why
+    )
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load({})
+
+
+def topic_has(monkeypatch: pytest.MonkeyPatch, *letters: Found) -> None:
+    async def read(_: Settings, __: str | None = None) -> AsyncGenerator[Found, None]:
+        for one in letters:
+            yield one
+
+    monkeypatch.setattr(dlq, "read", read)
+
+
+def asked(action: str, *more: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    dlq.add_arguments(parser)
+    return parser.parse_args([action, *more])
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("show", "0:5")])
+def test_a_letter_gives_no_commands_to_the_terminal(
+    arguments: Sequence[str],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    topic_has(monkeypatch, letter(GOOD | {"error": HOSTILE, HOSTILE: "x"}, HOSTILE.encode()))
+    assert dlq.run(asked(*arguments), settings) == 0
+    printed = capsys.readouterr().out
+    assert [char for char in printed.replace("\n", "") if not char.isprintable()] == []
