@@ -88,7 +88,8 @@ def _shown(text: str) -> str:
 
 
 async def _replay(args: argparse.Namespace, settings: Settings) -> int:
-    letters = [letter for letter in await _found(args, settings) if "topic" in letter.why]
+    found, topics = await _found(args, settings), frozenset(settings.kafka.topics.events().values())
+    letters = [letter for letter in found if letter.came_from(topics)]
     counts = Counter(letter.why["topic"] for letter in letters)
     if not args.dry_run:
         with tqdm(total=len(letters), unit="msg", disable=None) as bar:
@@ -98,4 +99,6 @@ async def _replay(args: argparse.Namespace, settings: Settings) -> int:
                 bar.update(len(part))
     said = "would be sent back" if args.dry_run else "sent back"
     print(f"{len(letters)} messages {said}" + "".join(f", {topic} {n}" for topic, n in counts.items()))
+    if left := len(found) - len(letters):
+        print(f"{left} left: they do not say from which of our topics they came")
     return 0

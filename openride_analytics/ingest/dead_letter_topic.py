@@ -1,7 +1,7 @@
 """Reading the dead-letter topic, and sending messages back to where they came from."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -32,6 +32,15 @@ class Found:
     def own_headers(self) -> list[tuple[str, bytes | None]]:
         """The headers that the message came with; Kafka lets their values be null."""
         return [(name, value) for name, value in self.record.headers if not name.startswith(HEADER_PREFIX)]
+
+    def came_from(self, topics: Collection[str]) -> bool:
+        """Whether it says where it lay, and that is in one of these topics. Others may write here too, and what they
+        write is neither to be sent wherever they say nor to keep the rest from being sent.
+        """
+        numbers = (self.why.get("partition", ""), self.why.get("offset", ""))
+        return self.why.get("topic") in topics and all(
+            number.isascii() and number.isdecimal() for number in numbers
+        )
 
     @property
     def origin(self) -> str:

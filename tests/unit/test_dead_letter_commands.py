@@ -1,4 +1,4 @@
-"""`dlq` and letters that mean no good: whoever may write to a topic decides what is printed."""
+"""`dlq` and letters that mean no good: whoever may write to a topic decides what is printed and where it is sent."""
 
 import argparse
 from collections.abc import AsyncGenerator, Sequence
@@ -26,6 +26,18 @@ def settings() -> Settings:
     return load({})
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
+    """What is sent back instead of being sent."""
+    taken: list[Found] = []
+
+    async def send_back(_: Settings, letters: Sequence[Found]) -> None:
+        taken.extend(letters)
+
+    monkeypatch.setattr(dlq, "send_back", send_back)
+    return taken
+
+
 def topic_has(monkeypatch: pytest.MonkeyPatch, *letters: Found) -> None:
     async def read(_: Settings, __: str | None = None) -> AsyncGenerator[Found, None]:
         for one in letters:
@@ -51,3 +63,32 @@ def test_a_letter_gives_no_commands_to_the_terminal(
     assert dlq.run(asked(*arguments), settings) == 0
     printed = capsys.readouterr().out
     assert [char for char in printed.replace("\n", "") if not char.isprintable()] == []
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {},
+        {"topic": GOOD["topic"]},
+        GOOD | {"partition": "first"},
+        GOOD | {"offset": "-1"},
+        GOOD | {"topic": "payments.orders"},
+    ],
+)
+def test_what_did_not_come_from_our_topics_is_left_and_keeps_nothing_back(
+    why: dict[str, str], sent: list[Found], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = letter(GOOD)
+    topic_has(monkeypatch, letter(why), good)
+    assert (dlq.run(asked("replay"), settings), sent) == (0, [good])
+
+
+def test_what_is_left_is_said(
+    sent: list[Found], settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic_has(monkeypatch, letter({}), letter(GOOD))
+    dlq.run(asked("replay"), settings)
+    assert capsys.readouterr().out.splitlines() == [
+        "1 messages sent back, openride.events.user 1",
+        "1 left: they do not say from which of our topics they came",
+    ]
