@@ -38,15 +38,19 @@ def cors(api: tree.Api) -> CORSConfig | None:
 
 
 def readable_by(config: CORSConfig | None, given: Iterable[Header]) -> Iterator[Header]:
-    """The headers with which a page may read an answer."""
+    """The headers with which a page may read an answer; without an origin too they say what it depends on, lest a
+    browser that keeps the answer gives it to a page as one that it may not read."""
+    if config is None:
+        return
+    if not config.is_allow_all_origins:
+        yield b"vary", b"Origin"
     origin = _value(given, b"origin")
-    if config is None or not origin or not config.is_origin_allowed(origin):
+    if not origin or not config.is_origin_allowed(origin):
         return
     for name, value in config.simple_headers.items():
         yield name.lower().encode(), value.encode()
     if not config.is_allow_all_origins:
         yield b"access-control-allow-origin", origin.encode("latin-1")
-        yield b"vary", b"Origin"
 
 
 def is_preflight(method: str, given: Iterable[Header]) -> bool:

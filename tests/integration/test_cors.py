@@ -114,3 +114,16 @@ async def test_every_origin_may_be_allowed() -> None:
             await api.client.post("/", content=bytes(2 << 20), headers={"Origin": EVIL}),
         ]
     assert [answer.headers["Access-Control-Allow-Origin"] for answer in answers] == ["*", "*"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"Origin": EVIL}, {"Origin": PAGE}])
+async def test_no_browser_keeps_for_one_page_what_another_was_told(
+    api: Served, asked: dict[str, str]
+) -> None:
+    answer = await api.client.get("/", headers=asked)
+    assert answer.headers.get_list("Vary") == ["Origin"]
+
+
+async def test_where_no_page_may_read_anything_nothing_depends_on_it() -> None:
+    async with resources({}) as given, serving(given) as served:
+        assert "Vary" not in (await served.get("/")).headers
