@@ -78,12 +78,18 @@ def _message(
     message = EmailMessage(_POLICY)
     message["From"] = Address(SENDER_NAME, addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
-    message["Subject"] = subject
+    message["Subject"] = _literal(subject)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = message_id
     for name, value in headers.items():
         message[name] = value
     return message
+
+
+def _literal(text: str) -> str:
+    """Without what the standard library would read as an encoded word (RFC 2047) and write as what it means: that may
+    be a line break, further headers and a body of whoever chose the text."""
+    return text.replace("=?", "= ?")
 
 
 def _attach(message: EmailMessage, attachment: Attachment) -> None:

@@ -145,3 +145,25 @@ def test_without_images_or_file_it_is_an_alternative() -> None:
 def test_a_line_break_in_the_subject_is_refused(subject: str) -> None:
     with pytest.raises(ValueError, match="linefeed"):
         raw(subject=subject)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?utf-8?q?=0d=0aBcc:_eve=40evil.example=0d=0a=0d=0aHello?=: Monday",
+        "=?utf-8?b?DQpYLUE6IGI=?=: Monday",
+        "Name=?utf-8?q?=0d=0aBcc:?=: Monday",
+        "==??=?=?utf-8?q?=0d=0aX-A:?= Monday",
+        "Zahlen für =?utf-8?q?=0d=0aBcc:?= " * 8,
+    ],
+)
+def test_an_encoded_word_in_the_subject_makes_no_header_and_no_body(subject: str) -> None:
+    found, wanted = (message_from_bytes(raw(subject=said), policy=policy.default) for said in (subject, LONG))
+    body, text = (one.get_body(("plain",)) for one in (found, wanted))
+    assert body is not None and text is not None
+    assert (found.keys(), body.get_content()) == (wanted.keys(), text.get_content())
+
+
+def test_what_looks_like_an_encoded_word_can_still_be_read() -> None:
+    found = message_from_bytes(raw(subject="What =?us-ascii?q?is?= this?"), policy=policy.default)
+    assert found["Subject"] == "What = ?us-ascii?q?is?= this?"
