@@ -23,6 +23,9 @@ from openride_analytics.telemetry.blame import blame
 OURS = "openride"
 MAX_DEPTH = 6
 REPEAT_SECONDS = 10.0
+# aiokafka tries again by itself, and while no broker answers it says so thousands of times. The others have a line for
+# each odd request and header: whoever sends them, token or not, would decide how long the log is.
+REPEATERS = ("aiokafka", "uvicorn", "opentelemetry")
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
 # What a LogRecord has by itself; anything else came in `extra`.
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -48,15 +51,13 @@ def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO |
     root.addHandler(handler)
     root.setLevel(logging.INFO if verbose else max(ours, logging.WARNING))
     logging.getLogger(OURS).setLevel(ours)
-    handler.addFilter(Seldom("aiokafka"))
+    for library in REPEATERS:
+        handler.addFilter(Seldom(library))
     logging.captureWarnings(True)
 
 
 class Seldom(logging.Filter):
-    """Passes a message of the library `name` only when the last one of its kind is REPEAT_SECONDS ago.
-
-    aiokafka tries again by itself, and while no broker answers it says so thousands of times.
-    """
+    """Passes a message of the library `name` only when the last one of its kind is REPEAT_SECONDS ago."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -272,6 +272,16 @@ def test_the_kafka_client_repeats_itself_seldom() -> None:
     assert [seldom.filter(record) for record in records] == [True, False, True, True]
 
 
+@pytest.mark.parametrize(
+    "name", ["aiokafka.client", "uvicorn.error", "opentelemetry.trace.propagation.tracecontext"]
+)
+def test_others_do_not_decide_how_long_the_log_is(name: str, configure: Configure) -> None:
+    stream = configure()
+    for _ in range(3):
+        logging.getLogger(name).warning("Invalid HTTP request received.")
+    assert len(stream.getvalue().splitlines()) == 1
+
+
 def test_other_loggers_may_repeat_themselves() -> None:
     record = logging.LogRecord("openride.ingest", logging.ERROR, "", 1, "again", (), None)
     seldom = Seldom("aiokafka")
