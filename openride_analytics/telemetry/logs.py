@@ -57,19 +57,21 @@ def configure_logging(level: str, app_name: str, *, json: bool, stream: TextIO |
 
 
 class Seldom(logging.Filter):
-    """Passes a message of the library `name` only when the last one of its kind is REPEAT_SECONDS ago."""
+    """Passes what the library `name` says at a place in its code only when the last time is REPEAT_SECONDS ago: what it
+    says there may have in it what callers send."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._passed: dict[str, float] = {}
+        self._passed: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not super().filter(record):
             return True  # another library's
-        last = self._passed.get(record.msg)
+        place = (record.pathname, record.lineno)
+        last = self._passed.get(place)
         if last is not None and record.created - last < REPEAT_SECONDS:
             return False
-        self._passed[record.msg] = record.created
+        self._passed[place] = record.created
         return True
 
 
