@@ -50,6 +50,8 @@ async def apply(postgres: Postgres, migrations: Sequence[Migration]) -> list[str
 async def _run(connection: Any, migration: Migration) -> None:
     try:
         await connection.execute(migration.template)
+    except asyncpg.InsufficientPrivilegeError:
+        raise  # it is not the file that is wrong
     except (
         asyncpg.SyntaxOrAccessError,
         asyncpg.DataError,

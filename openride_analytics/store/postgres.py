@@ -25,6 +25,13 @@ _FAILURES: Final = (
 )
 # Of the server's own errors, these classes say that it is away, full, shutting down or broken.
 _PASSING_CLASSES: Final = ("08", "40", "53", "55", "57", "58")
+# A password, a database or rights that are not as they should be: whoever sees to that does it there.
+_REFUSALS: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
 
 
 class Postgres:
@@ -93,7 +100,7 @@ class Postgres:
     async def connection(self, *, timeout: float) -> AsyncIterator[Any]:
         """An asyncpg connection for the block. Getting it and using it have `timeout` seconds together.
 
-        Raises Retryable while there is no connection, Ambiguous once there was one.
+        Raises Retryable while there is no connection, and where the server refuses us; Ambiguous once there was one.
         """
         if self._pool is None:
             raise Retryable("postgres", "not open" if self.configured else "not configured")
@@ -102,6 +109,8 @@ class Postgres:
             async with asyncio.timeout(timeout):
                 connection = await self._acquire(pool)
                 yield connection
+        except _REFUSALS as error:
+            raise Retryable("postgres", f"it refuses us ({error.sqlstate})") from None
         except _FAILURES as error:
             if isinstance(error, asyncpg.PostgresError) and not _passing(error):
                 raise

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -23,12 +23,6 @@ from openride_analytics.store.postgres import Postgres
 from openride_analytics.store.sql import statement
 
 PATIENCE = 5.0  # seconds that a statement, and a connection for it, are waited for
-# A password, a database or rights that are not as they should be: whoever sees to that does it there.
-_REFUSALS: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-)
 
 
 @dataclass(frozen=True)
@@ -182,15 +176,13 @@ class Schedules:
 async def reach(postgres: Postgres, *, timeout: float | None = None) -> AsyncIterator[Any]:
     """A connection for the block, for PATIENCE unless told otherwise.
 
-    Raises Retryable, also while the tables are not there yet, or not for us.
+    Raises Retryable, also while the tables are not there yet.
     """
     try:
         async with postgres.connection(timeout=PATIENCE if timeout is None else timeout) as connection:
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         raise Retryable("postgres", "its schema is not up to date yet") from None
-    except _REFUSALS as error:
-        raise Retryable("postgres", f"it refuses us ({error.sqlstate})") from None
 
 
 def _json(parameters: Parameters) -> str:

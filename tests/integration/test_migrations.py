@@ -3,6 +3,8 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -218,3 +220,27 @@ async def test_a_postgres_migration_that_fails_leaves_nothing(postgres: Postgres
     with pytest.raises(Fatal, match=r"0001_t\.sql: DuplicateTableError"):
         await apply_postgres(postgres, [broken])
     assert await postgres.fetch("SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+async def test_a_postgres_database_that_is_not_there_is_waited_for(postgres_url: str) -> None:
+    missing = urlsplit(postgres_url)._replace(path="/nowhere").geturl()
+    with pytest.raises(Retryable, match="refuses us"):
+        await migrate_postgres(tree.load({"DATABASE_URL": missing}))
+
+
+@pytest.mark.parametrize("statement", ["CREATE ROLE another", "SELECT 1"])
+async def test_rights_that_postgres_does_not_give_are_waited_for(
+    postgres: Postgres, postgres_url: str, statement: str
+) -> None:
+    """Neither those to have tables at all, nor those that a file needs."""
+    role = f"newcomer_{uuid4().hex[:12]}"
+    await postgres.execute(f"CREATE ROLE {role} LOGIN")
+    if statement.startswith("CREATE"):
+        await postgres.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+    address = urlsplit(postgres_url)
+    theirs = address._replace(netloc=f"{role}@{address.hostname}:{address.port}").geturl()
+    client = Postgres(tree.Postgres(url=tree.Secret(theirs)))
+    await client.open()
+    with pytest.raises(Retryable, match="refuses us"):
+        await apply_postgres(client, [Migration.of("0001_t.sql", statement)])
+    await client.close()
