@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from tqdm import tqdm
 
+from openride_analytics.commands.arguments import positive
 from openride_analytics.errors import Invalid, Reason
 from openride_analytics.ingest.dead_letter_topic import REPLAY_BATCH, Found, read, send_back
 from openride_analytics.settings import Settings
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("--dry-run", action="store_true", help="only say what would be sent")
     for action in (listing, replay):
         action.add_argument("--reason", choices=list(Reason), help="only those with this reason")
-        action.add_argument("--max", type=int, metavar="N", help="stop after so many")
+        action.add_argument("--max", type=positive(int), metavar="N", help="stop after so many")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

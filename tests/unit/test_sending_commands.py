@@ -1,15 +1,17 @@
-"""Flags of `simulate` and `replay`."""
+"""Flags of the commands that send."""
 
 import argparse
 
 import pytest
 
-from openride_analytics.commands import replay, simulate
+from openride_analytics.commands import dlq, replay, simulate
+
+COMMANDS = {"dlq": dlq, "replay": replay, "simulate": simulate}
 
 
 def parse(command: str, *flags: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    (simulate if command == "simulate" else replay).add_arguments(parser)
+    COMMANDS[command].add_arguments(parser)
     return parser.parse_args(flags)
 
 
@@ -27,6 +29,8 @@ def parse(command: str, *flags: str) -> argparse.Namespace:
         ("replay", []),
         ("replay", ["f", "--rate", "-1"]),
         ("replay", ["f", "--rebase-to", "tomorrow"]),
+        ("dlq", ["replay", "--max", "0"]),
+        ("dlq", ["list", "--max", "-1"]),
     ],
 )
 def test_wrong_flags_are_refused(command: str, flags: list[str]) -> None:
