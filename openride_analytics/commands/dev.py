@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from openride_analytics import app
+from openride_analytics.commands.arguments import nonnegative
 from openride_analytics.embedded.process import ServerFailed, ServerProcess
 from openride_analytics.embedded.stack import Stack, topics_of
 from openride_analytics.settings import Settings, load
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, default=Path(".data"), metavar="D", help="[.data]")
     parser.add_argument("--port", type=int, metavar="N", help="of the HTTP server [PORT, else 8000]")
     parser.add_argument("--no-simulate", action="store_true", help="send no rides")
-    parser.add_argument("--rate", type=float, default=50, help="simulated events a second [50]")
+    parser.add_argument("--rate", type=nonnegative(float), default=50, help="simulated events a second [50]")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

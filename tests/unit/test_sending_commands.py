@@ -4,9 +4,9 @@ import argparse
 
 import pytest
 
-from openride_analytics.commands import dlq, replay, simulate
+from openride_analytics.commands import dev, dlq, replay, simulate
 
-COMMANDS = {"dlq": dlq, "replay": replay, "simulate": simulate}
+COMMANDS = {"dev": dev, "dlq": dlq, "replay": replay, "simulate": simulate}
 
 
 def parse(command: str, *flags: str) -> argparse.Namespace:
@@ -29,6 +29,8 @@ def parse(command: str, *flags: str) -> argparse.Namespace:
         ("replay", []),
         ("replay", ["f", "--rate", "-1"]),
         ("replay", ["f", "--rebase-to", "tomorrow"]),
+        ("dev", ["--rate", "-1"]),
+        ("dev", ["--rate", "nan"]),
         ("dlq", ["replay", "--max", "0"]),
         ("dlq", ["list", "--max", "-1"]),
     ],
