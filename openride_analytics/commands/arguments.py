@@ -23,7 +23,7 @@ def _bounded(
 ) -> Callable[[str], Number]:
     def parse(text: str) -> Number:
         value = kind(text)
-        if not (math.isfinite(value) and good(value)):
+        if not (-math.inf < value < math.inf and good(value)):  # an int may be too large for a float
             raise argparse.ArgumentTypeError(f"{text}: it must be {allowed}")
         return value
 

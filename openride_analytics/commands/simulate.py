@@ -72,7 +72,12 @@ async def _run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no ISO 8601 datetime, such as 2026-11-01T08:00:00+01:00"
+        ) from None
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text} has no offset")
     return moment

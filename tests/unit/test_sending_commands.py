@@ -40,6 +40,23 @@ def test_wrong_flags_are_refused(command: str, flags: list[str]) -> None:
         parse(command, *flags)
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--now", "soon"], "'soon' is no ISO 8601 datetime"),
+        (["--now", "2026-11-24T00:00:00"], "2026-11-24T00:00:00 has no offset"),
+        (["--count", "-1"], "it must be more than 0"),
+        (["--count", "-" + "9" * 400], "it must be more than 0"),
+    ],
+)
+def test_what_is_wrong_with_a_flag_is_said(
+    flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse("simulate", *flags)
+    assert said in capsys.readouterr().err
+
+
 def test_a_moment_keeps_its_offset() -> None:
     assert (
         parse("simulate", "--now", "2026-11-24T08:00:00+01:00").now.isoformat() == "2026-11-24T08:00:00+01:00"
