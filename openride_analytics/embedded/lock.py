@@ -11,10 +11,13 @@ from openride_analytics.embedded.process import ServerFailed
 def lock_directory(directory: Path) -> BinaryIO:
     """Lock `directory`, which is made if missing, until the file returned is closed or this process ends.
 
-    Raises ServerFailed, naming the process that has it.
+    Raises ServerFailed, naming the process that has it, or saying why it cannot be used.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    file = (directory / "lock").open("a+b")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "lock").open("a+b")
+    except OSError as error:
+        raise ServerFailed(f"{directory} cannot be used: {error.strerror}; give another --data-dir") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

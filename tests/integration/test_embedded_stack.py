@@ -217,6 +217,13 @@ async def test_a_second_stack_on_the_same_data_is_refused_and_told_by_whom(tmp_p
         await Stack(tmp_path, topics=TOPICS).start()
 
 
+async def test_data_that_can_lie_nowhere_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for where in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ServerFailed, match=r"cannot be used: .*; give another --data-dir"):
+            await Stack(where, topics={}).start()
+
+
 async def test_a_start_that_fails_halfway_leaves_nothing(tmp_path: Path, taken_port: int) -> None:
     before = psutil.Process().children(recursive=True)
     with pytest.raises(ServerFailed, match=f"port {taken_port}"):

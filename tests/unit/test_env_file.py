@@ -59,3 +59,13 @@ def test_that_of_somebody_else_is_kept(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("MINE=1\n")
     with pytest.raises(ServerFailed, match="not written by this command"):
         remove_env_file(tmp_path / "env")
+
+
+@pytest.mark.parametrize("name", [".", "file/env"])
+def test_where_no_file_can_be_is_told(tmp_path: Path, name: str) -> None:
+    """A directory, and below a file."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ServerFailed, match="cannot be used"):
+        remove_env_file(tmp_path / name)
+    with pytest.raises(ServerFailed, match="cannot be used"):
+        write_env_file(tmp_path / name, VALUES)
