@@ -24,7 +24,10 @@ CREATE_TIMEOUT = 20.0  # seconds
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Keyword arguments that any aiokafka client takes: where the brokers are and how to speak to them."""
+    """Keyword arguments that any aiokafka client takes: where the brokers are and how to speak to them.
+
+    Raises Retryable for files of KAFKA_SSL_* that cannot be used, as while they are replaced.
+    """
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
         "security_protocol": kafka.security_protocol,
@@ -32,11 +35,7 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
         "metadata_max_age_ms": 30_000,
     }
     if kafka.security_protocol in ("SSL", "SASL_SSL"):
-        context = ssl.create_default_context(cafile=kafka.ssl_cafile)
-        if kafka.ssl_certfile is not None:
-            password = kafka.ssl_password.reveal() if kafka.ssl_password is not None else None
-            context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile, password)
-        options["ssl_context"] = context
+        options["ssl_context"] = _tls(kafka)
     if kafka.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = kafka.sasl_mechanism
         options["sasl_plain_username"] = kafka.sasl_username
@@ -44,6 +43,21 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
             kafka.sasl_password.reveal() if kafka.sasl_password is not None else None
         )
     return options
+
+
+def _tls(kafka: KafkaSettings) -> ssl.SSLContext:
+    name = "KAFKA_SSL_CAFILE"
+    try:
+        context = ssl.create_default_context(cafile=kafka.ssl_cafile)
+        if kafka.ssl_certfile is not None:
+            name = "KAFKA_SSL_CERTFILE with its key"
+            # Without any password OpenSSL would ask for one at the terminal, and all would wait for the answer.
+            password = kafka.ssl_password.reveal() if kafka.ssl_password is not None else ""
+            context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile, password)
+    except OSError as error:  # an SSLError is one
+        why = getattr(error, "reason", None) or error.strerror
+        raise Retryable("kafka", f"{name} cannot be used: {why}") from None
+    return context
 
 
 @contextmanager

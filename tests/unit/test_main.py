@@ -1,12 +1,20 @@
 """The command line: what it prints and how it exits. `check` stands for every command."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from openride_analytics.__main__ import COMMANDS, main
 from openride_analytics.errors import Fatal, Invalid, Retryable
@@ -150,3 +158,45 @@ def test_reader_that_goes_away_leaves_no_complaint() -> None:
         assert child.stderr is not None
         complaint = child.stderr.read()
         assert (child.wait(30), complaint) == (141, b"")
+
+
+@pytest.mark.parametrize("name", ["KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE"])
+@pytest.mark.parametrize("argv", [["dlq", "list"], ["simulate"], ["replay", "-"]])
+def test_a_certificate_that_is_none_is_told_in_a_line(
+    name: str,
+    argv: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file.pem").write_text("no certificate")
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv(name, str(tmp_path / "file.pem"))
+    assert main(argv) == 1
+    assert capsys.readouterr().err.startswith(f"error: kafka: {name}")
+
+
+def test_nobody_is_asked_at_the_terminal_for_the_password_of_a_key(tmp_path: Path) -> None:
+    """Without a terminal OpenSSL would take it from the standard input."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ours")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"opensesame"))
+    (tmp_path / "key.pem").write_bytes(locked)
+    (tmp_path / "cert.pem").write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    files = {
+        "KAFKA_SSL_CERTFILE": str(tmp_path / "cert.pem"),
+        "KAFKA_SSL_KEYFILE": str(tmp_path / "key.pem"),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "openride_analytics", "dlq", "list"],
+        input="opensesame\n",
+        env=os.environ | files | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+        timeout=60,
+    )
+    assert ended.stderr.startswith("error: kafka: KAFKA_SSL_CERTFILE with its key cannot be used")
