@@ -194,12 +194,15 @@ def secret(shortest: int = 0) -> Kind:
 
 def timezone() -> Kind:
     """An IANA time zone."""
+    copies = re.compile(r"(posix|right)/.*|posixrules")  # which systems keep, and callers may not name either
 
     def parse(value: str) -> str:
         try:
             zoneinfo.ZoneInfo(value)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{quoted(value)} is not a known zone") from None
+        if copies.fullmatch(value):
+            raise ValueError(f"{quoted(value)} is not a known zone")
         return value
 
     return Kind("an IANA time zone such as Africa/Lagos", parse)

@@ -216,6 +216,7 @@ def test_https_port_of_clickhouse() -> None:
         ("DLQ_MAX_RATIO", "1.5", "1.5 is too large"),
         ("CRASH_AT", "at noon", "'at noon' cannot be used"),
         ("ANALYTICS_TIMEZONE", "Lagos", "'Lagos' is not a known zone"),
+        ("ANALYTICS_TIMEZONE", "posix/Africa/Lagos", "'posix/Africa/Lagos' is not a known zone"),
         ("ANALYTICS_TIMEZONE", "../../etc/passwd", "'../../etc/passwd' is not a known zone"),
         ("DEFAULT_CURRENCY", "XYZ", "'XYZ' is not one"),
         ("CORS_ORIGINS", "rides.example", "'rides.example' is not an origin"),
