@@ -75,8 +75,9 @@ async def read(settings: Settings, reason: str | None = None) -> AsyncGenerator[
 async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
     """Send each to the topic it came from: key, value and its own headers as they were.
 
-    It goes to its old partition, and a header tells where it lay first, from which its id is derived if it has
-    none: sent back twice, it is stored once. Raises Retryable.
+    It goes to its old partition (where the topic was made again with fewer, always to the same other one), and a
+    header tells where it lay first, from which its id is derived if it has none: sent back twice, it is stored once.
+    Raises Retryable.
     """
     producer = AIOKafkaProducer(
         **kafka.client_options(settings.kafka), acks="all", max_request_size=MAX_REQUEST_BYTES
@@ -92,7 +93,8 @@ async def send_back(settings: Settings, letters: Sequence[Found]) -> None:
                         letter.record.value,
                         letter.record.key,
                         [*letter.own_headers, (ORIGIN_HEADER, letter.origin.encode())],
-                        int(letter.why["partition"]),
+                        int(letter.why["partition"])
+                        % len(await producer.partitions_for(letter.why["topic"])),
                     )
                     for letter in letters
                 ]
