@@ -25,12 +25,14 @@ _FAILURES: Final = (
 )
 # Of the server's own errors, these classes say that it is away, full, shutting down or broken.
 _PASSING_CLASSES: Final = ("08", "40", "53", "55", "57", "58")
-# A password, a database or rights that are not as they should be: whoever sees to that does it there.
+# A password, a database or rights that are not as they should be, or a server that only reads, as one that stands by or
+# has a full disk: whoever sees to that does it there.
 _REFUSALS: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
     asyncpg.InsufficientPrivilegeError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 

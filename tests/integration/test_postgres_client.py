@@ -73,6 +73,15 @@ async def test_what_a_statement_deserves_passes_through(postgres: Postgres) -> N
         await postgres.execute("DELETE FROM no_such_table")
 
 
+async def test_a_server_that_only_reads_is_waited_for(postgres_url: str) -> None:
+    """As one that stands by."""
+    client = client_of(f"{postgres_url}?options=-c%20default_transaction_read_only%3Don")
+    await client.open()
+    with pytest.raises(Retryable, match="refuses us"):
+        await client.execute("CREATE TABLE written (n int)")
+    await client.close()
+
+
 async def test_a_missing_server_does_not_stop_the_start_and_is_retryable(proxy: Proxy) -> None:
     client = client_of("postgresql://nobody@127.0.0.1:1/nowhere")
     await client.open()
