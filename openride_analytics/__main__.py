@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in warnings():
             print(f"warning: {line}", file=sys.stderr)
         code: int = args.run(args, settings)
-        sys.stdout.flush()
+        print(end="", flush=True)  # nothing where there is no standard output
     except SettingsError as error:
         print(error, file=sys.stderr)
         return USAGE

@@ -200,3 +200,16 @@ def test_nobody_is_asked_at_the_terminal_for_the_password_of_a_key(tmp_path: Pat
         timeout=60,
     )
     assert ended.stderr.startswith("error: kafka: KAFKA_SSL_CERTFILE with its key cannot be used")
+
+
+def test_where_nothing_can_be_printed_what_is_done_is_done() -> None:
+    """As of a job whose standard output is closed."""
+    ended = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m openride_analytics token --subject somebody >&-"],
+        env=os.environ | {"JWT_SECRET_KEY": "x" * 32},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
