@@ -36,7 +36,8 @@ __all__ = ["Block", "Budget", "ClickHouse", "DataRefused", "Rows", "SchemaDrift"
 CONNECT_SECONDS: Final = 2.0
 LATE_SECONDS: Final = 1.0  # that a server may take to say that a question's time is over
 
-_READ_ONLY: Final[Settings] = {"readonly": 2}
+# Values are in a statement's text: a range's hours, several times, are more than the 256 KiB that servers read.
+_READ: Final[Settings] = {"readonly": 2, "max_query_size": 16 << 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +220,8 @@ class ClickHouse:
     def _bounds(self, timeout: float) -> tuple[float, Settings]:
         """How long to wait for a read, and what the server is told of its limits."""
         if self._budget is None:
-            return timeout, _READ_ONLY
-        return self._budget.seconds + LATE_SECONDS, {**_READ_ONLY, **self._budget.settings()}
+            return timeout, _READ
+        return self._budget.seconds + LATE_SECONDS, {**_READ, **self._budget.settings()}
 
     async def _query(
         self,

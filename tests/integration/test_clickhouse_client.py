@@ -125,6 +125,12 @@ async def test_a_bound_array_can_be_searched(clickhouse: ClickHouse) -> None:
     assert block.one() == {"some": 2, "none": 0}
 
 
+async def test_long_arrays_can_be_bound(clickhouse: ClickHouse) -> None:
+    sql = "SELECT length({edges:Array(UInt32)}) + length({edges:Array(UInt32)}) AS n"
+    hours_of_ten_years = range(1_700_000_000, 1_700_000_000 + 3600 * 24 * 3660, 3600)
+    assert (await clickhouse.select(sql, {"edges": hours_of_ten_years})).one() == {"n": 2 * 24 * 3660}
+
+
 @few_examples
 @given(values=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1, max_size=20))
 async def test_any_text_returns_as_it_was_bound(clickhouse: ClickHouse, values: list[str]) -> None:

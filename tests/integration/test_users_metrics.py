@@ -147,6 +147,12 @@ async def test_a_series_without_events_is_filled_with_zeros(filled: ClickHouse) 
     assert points == [(0, 0)] * 3
 
 
+async def test_a_series_may_have_every_hour_of_the_longest_range(filled: ClickHouse) -> None:
+    until = FIRST + timedelta(days=400)
+    answer = await users(filled, ask(FIRST, until - timedelta(days=1), "UTC", Granularity.HOURLY))
+    assert len(answer.time_series or ()) == 24 * 400
+
+
 @pytest.fixture
 async def api(warehouse: ClickHouse, shared_settings: Settings) -> AsyncIterator[Served]:
     """Two drivers, registered on 5 October; one is verified the next day and has a route."""
