@@ -1,14 +1,17 @@
 """Bodies of requests: a struct says what they hold; here they are decoded."""
 
 import asyncio
+import re
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException, InternalServerException
 
+from openride_analytics.api.allowed import Schema, allowed, resolved
 from openride_analytics.api.problems import Unprocessable
-from openride_analytics.errors import Invalid
+from openride_analytics.errors import Invalid, quotable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -46,7 +49,48 @@ async def decoded(request: Request[Any, Any, Any], struct: type[T]) -> T:
     try:
         return msgspec.convert(_DECODER.decode(body), struct)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `")
-        raise Unprocessable([Invalid(path.strip("`$.") or "body", problem)]) from None
+        raise Unprocessable([_wrong(str(error), struct)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unprocessable([Invalid("body", "is not JSON", "a JSON object")]) from None
+
+
+def _wrong(said: str, struct: type[msgspec.Struct]) -> Invalid:
+    """msgspec's message: the field that it is about, and what that may be."""
+    problem, _, place = said.partition(" - at `")
+    path = place.rpartition("`$")[2].strip("`$.")  # of a key, "key` in `$.filters`"
+    schema, definitions = _schema(struct)
+    at = _within(schema, path, definitions)
+    if (named := _NAMED.fullmatch(problem)) is None:
+        return Invalid(path or "body", problem, allowed(at, definitions))
+    name, fields = named["field"], at.get("properties", {})
+    field = f"{path}.{name}" if path else name
+    if name in fields:
+        return Invalid(field, "is missing", allowed(fields[name], definitions))
+    return Invalid(quotable(field), "is not a field of this", ", ".join(fields))
+
+
+@cache
+def _schema(struct: type[msgspec.Struct]) -> tuple[Schema, Schema]:
+    """The struct's, and what its references name."""
+    schema = msgspec.json.schema(struct)
+    return schema, schema["$defs"]
+
+
+def _within(schema: Schema, path: str, definitions: Schema) -> Schema:
+    """What the schema says of a path like `parameters.day`, `recipients[0]` or `filters[...]`."""
+    schema = resolved(schema, definitions)
+    for step in _STEP.findall(path):
+        options = [resolved(option, definitions) for option in schema.get("anyOf", [schema])]
+        schema = next((found for option in options if (found := _step(option, step)) is not None), {})
+        schema = resolved(schema, definitions)
+    return schema
+
+
+def _step(schema: Schema, step: str) -> Schema | None:
+    if step == "[...]":
+        return schema.get("additionalProperties")
+    return schema.get("items") if step.startswith("[") else schema.get("properties", {}).get(step)
+
+
+_NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `(?P<field>.*)`", re.DOTALL)
+_STEP: Final = re.compile(r"\[[^\]]*\]|[^.\[]+")

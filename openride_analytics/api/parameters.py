@@ -17,6 +17,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 
+from openride_analytics.api.allowed import allowed
 from openride_analytics.errors import Invalid, quotable
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -90,7 +91,7 @@ def parameters(struct: type[msgspec.Struct]) -> dict[str, Field]:
         schema = _flat(msgspec.json.schema(hints[field.name]))
         if field.default not in (msgspec.NODEFAULT, None):
             schema["default"] = msgspec.to_builtins(field.default)
-        found[field.name] = Field(_given(hints[field.name]), field.required, schema, _allowed(schema))
+        found[field.name] = Field(_given(hints[field.name]), field.required, schema, allowed(schema, {}))
     return found
 
 
@@ -113,16 +114,6 @@ def _flat(schema: dict[str, Any]) -> dict[str, Any]:
         enum = definitions[schema.pop("$ref").rpartition("/")[2]]
         schema = {"type": "string", "enum": enum["enum"], **schema}
     return schema
-
-
-def _allowed(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return ", ".join(str(value) for value in schema["enum"])
-    if schema.get("type") == "boolean":
-        return "true, false"
-    low, high = schema.get("minimum"), schema.get("maximum")
-    bounds = f" from {low} to {high}" if low is not None and high is not None else ""
-    return f"{'an integer' if schema.get('type') == 'integer' else 'a ' + str(schema.get('type'))}{bounds}"
 
 
 def pairs(query_string: bytes) -> list[tuple[str, str]]:

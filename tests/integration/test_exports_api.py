@@ -130,7 +130,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"row_limit": 0}, "row_limit"),
     ({"row_limit": 100_001}, "row_limit"),
     ({"compression": "gzip", "format": "parquet"}, "compression"),
-    ({"sql": "SELECT 1"}, "body"),
+    ({"sql": "SELECT 1"}, "sql"),
 ]
 
 

@@ -105,7 +105,7 @@ async def test_what_is_not_said_is_eight_on_mondays_and_firsts_in_the_service_s_
         ({"recipients": []}, "recipients"),
         ({"recipients": [ADA, "ada@example.com\r\nBcc: eve@example.com"]}, "recipients[1]"),
         ({"parameters": {"day": 32}}, "parameters.day"),
-        ({"sql": "SELECT 1"}, "body"),
+        ({"sql": "SELECT 1"}, "sql"),
     ],
 )
 async def test_what_is_wrong_is_named(api: Served, changes: dict[str, Any], field: str) -> None:
