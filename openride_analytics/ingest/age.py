@@ -12,6 +12,7 @@ class Age:
     def __init__(self) -> None:
         self._fetches: deque[tuple[int, float]] = deque()  # last offset, and when the first came (epoch s)
         self._unseen_since: float | None = None
+        self._waits = False
 
     def fetched(self, records: Sequence[ConsumerRecord]) -> None:
         """Records in offset order, the next ones."""
@@ -22,10 +23,12 @@ class Age:
         while self._fetches and self._fetches[0][0] <= last:
             self._fetches.popleft()
 
-    def seconds(self, now: float, *, waiting: bool) -> float:
-        """At `now` (epoch s); `waiting`: whether Kafka has what is not stored. Of what was not fetched yet it is known
-        only since when it has been seen to wait; of a fetch, when its first message came."""
-        if not waiting:
+    def seconds(self, now: float, *, waiting: bool | None) -> float:
+        """At `now` (epoch s); `waiting`: whether Kafka has what is not stored, None if it does not say: then what has
+        waited waits on. Of what was not fetched yet it is known only since when it has been seen to wait; of a fetch,
+        when its first message came."""
+        self._waits = self._waits or bool(self._fetches) if waiting is None else waiting
+        if not self._waits:
             self._unseen_since = None
             return 0.0
         if self._fetches:

@@ -281,13 +281,17 @@ class Ingestion:
         behind = {tp: await self._is_behind(consumer, tp, ends[tp]) for tp in ends}
         for tp, partition in self._partitions.items():
             partition.halt_at_its_end()
-            if tp in ends and partition.committed is not None:
+            if partition.committed is None:
+                continue
+            waiting = None
+            if tp in ends:
                 # What ends a partition may be markers of transactions: no messages, and never stored.
                 settled = partition.is_settled and not behind[tp]
                 lag = 0 if settled else max(0, ends[tp] - partition.committed)
                 self._metrics.consumer_lag_messages.labels(tp.topic, str(tp.partition)).set(lag)
-                seconds = partition.age.seconds(self._clock.time(), waiting=lag > 0)
-                self._metrics.consumer_lag_seconds.labels(tp.topic, str(tp.partition)).set(seconds)
+                waiting = lag > 0
+            seconds = partition.age.seconds(self._clock.time(), waiting=waiting)
+            self._metrics.consumer_lag_seconds.labels(tp.topic, str(tp.partition)).set(seconds)
         self._watchdog.look(self._partitions.values(), [tp for tp in ends if behind[tp]])
 
     async def _is_behind(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> bool:

@@ -50,3 +50,21 @@ def test_a_clock_that_is_behind_makes_no_negative_age() -> None:
     age = Age()
     age.fetched(records((0, 40)))
     assert age.seconds(39, waiting=True) == 0
+
+
+def test_while_kafka_does_not_answer_what_was_fetched_waits_on() -> None:
+    age = Age()
+    age.fetched(records((0, 40)))
+    assert age.seconds(100, waiting=None) == 60
+
+
+def test_while_kafka_does_not_answer_what_waited_there_waits_on() -> None:
+    age = Age()
+    age.seconds(100, waiting=True)
+    assert [age.seconds(now, waiting=None) for now in (110, 130)] == [10, 30]
+
+
+def test_while_kafka_does_not_answer_nothing_begins_to_wait() -> None:
+    age = Age()
+    age.seconds(100, waiting=False)
+    assert age.seconds(130, waiting=None) == 0
