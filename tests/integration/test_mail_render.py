@@ -254,6 +254,12 @@ def test_a_file_that_is_attached_is_not_linked_to(reports: dict[str, Rendered]) 
     assert LINK not in found.html + found.text and "attached" in found.html
 
 
+def test_both_bodies_say_when_they_were_made(reports: dict[str, Rendered]) -> None:
+    found = reports["user_metrics"]
+    said = [re.search(r"Made .+ \(America/New_York\)", body) for body in (found.text, seen(found.html))]
+    assert [words[0][:8] for words in said if words] == ["Made on "] * 2
+
+
 @pytest.mark.parametrize(
     ("days", "before"),
     [
