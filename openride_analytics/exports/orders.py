@@ -50,8 +50,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return [column for name in self.columns if (column := source.column(name)) is not None]
 
 
-def understand(asked: ExportRequest, *, api: Api, most_rows: int, personal: bool, now: datetime) -> Order:
-    """`personal`: whether columns that may tell who somebody is are in the file if none are named.
+def understand(
+    asked: ExportRequest,
+    *,
+    api: Api,
+    most_rows: int,
+    personal: bool,
+    now: datetime,
+    filters_in: str = "filters.",
+) -> Order:
+    """`personal`: whether columns that may tell who somebody is are in the file if none are named; `filters_in`: what
+    stands before a filter's name in the request.
 
     Raises a group of Invalid, naming the fields.
     """
@@ -62,7 +71,7 @@ def understand(asked: ExportRequest, *, api: Api, most_rows: int, personal: bool
     filters = {
         name: values
         for name, given in asked.filters.items()
-        if (values := _filter(source, name, given, problems)) is not None
+        if (values := _filter(source, name, given, problems, f"{filters_in}{quotable(name)}")) is not None
     }
     if asked.row_limit is not None and asked.row_limit > most_rows:
         problems.append(Invalid("row_limit", "is too large", f"at most {most_rows}"))
@@ -131,8 +140,9 @@ def _columns(
     return tuple(named)
 
 
-def _filter(source: Source, name: str, given: Any, problems: list[Invalid]) -> list[str | None] | None:
-    field = f"filters.{quotable(name)}"
+def _filter(
+    source: Source, name: str, given: Any, problems: list[Invalid], field: str
+) -> list[str | None] | None:
     column = source.column(name)
     if column is None or not filterable(column):
         known = ", ".join(column.name for column in source.columns if filterable(column))
