@@ -1,6 +1,5 @@
 """Exports: what may be asked for, and what is said of it."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -9,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from openride_analytics.schema.queries import InZone, Since, Until
+from openride_analytics.schema.results import Instant
 
 MAX_COLUMNS = 100
 MAX_FILTERS = 20
@@ -166,10 +166,10 @@ class ExportStatus(msgspec.Struct, frozen=True, kw_only=True):
     file_size: Annotated[int | None, Meta(description="Bytes; null while there is no file.")]
     error: Annotated[str | None, Meta(description="Why it failed.")]
     warnings: Annotated[list[str], Meta(description="What the format could not hold.")]
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     expires_at: Annotated[
-        datetime | None, Meta(description="When the file and the export are gone; null until it is over.")
+        Instant | None, Meta(description="When the file and the export are gone; null until it is over.")
     ]
 
 

@@ -1,6 +1,5 @@
 """Scheduled reports: what may be asked for, and what is said of them."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from openride_analytics.schema.results import Moment, about
+from openride_analytics.schema.results import Instant, Moment, about
 
 MAX_RECIPIENTS = 100
 MAX_NAME = 200
@@ -237,13 +236,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
     owner_email: str | None
     owner_subject: Annotated[str, about("who made it, by their token")]
-    created_at: datetime
-    updated_at: datetime
-    last_execution: Annotated[datetime | None, about("when a run ended last")]
-    next_execution: Annotated[datetime | None, about("null while it is not active")]
+    created_at: Instant
+    updated_at: Instant
+    last_execution: Annotated[Instant | None, about("when a run ended last")]
+    next_execution: Annotated[Instant | None, about("null while it is not active")]
     next_executions: Annotated[list[Moment], about("the next five, in the schedule's zone")]
     failures: Annotated[int, about("failed runs in a row")]
-    paused_at: Annotated[datetime | None, about("since when the service pauses it")]
+    paused_at: Annotated[Instant | None, about("since when the service pauses it")]
     paused_reason: Annotated[str | None, about("why the service pauses it; `active: true` begins anew")]
 
 
@@ -260,7 +259,7 @@ class RecipientResult(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     status: DeliveryStatus
     reason: Annotated[str | None, about("why it is not sent")]
-    updated_at: datetime
+    updated_at: Instant
 
 
 class RunFile(msgspec.Struct, frozen=True):
@@ -278,14 +277,14 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     schedule_id: UUID
     trigger: Trigger
     status: RunStatus
-    due_at: Annotated[datetime | None, about("null where somebody asked for it by hand")]
+    due_at: Annotated[Instant | None, about("null where somebody asked for it by hand")]
     date_range: Annotated[str, about('the local days it covers, as in "2026-10-01 to 2026-10-31"')]
     timezone: str
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
+    created_at: Instant
+    started_at: Instant | None
+    completed_at: Instant | None
     attempts: Annotated[int, about("times it was begun")]
-    retry_at: Annotated[datetime | None, about("when it is tried again")]
+    retry_at: Annotated[Instant | None, about("when it is tried again")]
     rows_exported: int | None
     file: RunFile | None
     error_message: str | None

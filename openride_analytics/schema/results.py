@@ -12,6 +12,7 @@ Moment = Annotated[
     str,
     Meta(description="RFC 3339, in the time zone of the answer", extra_json_schema={"format": "date-time"}),
 ]
+Instant = Annotated[datetime, Meta(tz=True)]
 Money = Annotated[str, Meta(pattern=r"^-?[0-9]+\.[0-9]{2}$", description="a decimal number with 2 places")]
 Rate = Annotated[float, Meta(ge=0, le=100, description="percent; null where there is nothing to divide by")]
 
@@ -26,9 +27,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     date_range: Annotated[str, about('the local days it covers, as in "2026-10-01 to 2026-10-31"')]
     timezone: Annotated[str, about("the IANA zone that days are of")]
-    generated_at: Annotated[
-        datetime, Meta(tz=True, description="when it was computed; an answer may have been kept since")
-    ]
+    generated_at: Annotated[Instant, about("when it was computed; an answer may have been kept since")]
 
 
 class BookingPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,7 +249,7 @@ class SystemHealth(StrEnum):
 class RealtimeMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Now. How each number is found is said in sql/queries/metrics/realtime.sql."""
 
-    timestamp: Annotated[datetime, Meta(tz=True)]
+    timestamp: Instant
     active_users: Annotated[int, about("people who acted in the last 15 minutes")]
     active_drivers: Annotated[
         int, about("drivers who acted as such in the last 15 minutes: trips, routes, positions")

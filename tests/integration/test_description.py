@@ -162,6 +162,16 @@ def test_every_schema_says_what_it_is(document: Said) -> None:
     assert schemas and [name for name, said in schemas.items() if not said.get("description")] == []
 
 
+def test_every_moment_is_known_for_one(document: Said) -> None:
+    moments = {
+        f"{name}.{field}": "date-time" in str(schema)
+        for name, said in document["components"]["schemas"].items()
+        for field, schema in said.get("properties", {}).items()
+        if field.endswith(("_at", "_execution", "timestamp"))
+    }
+    assert moments and [name for name, known in moments.items() if not known] == []
+
+
 def test_every_number_of_a_metric_is_explained(document: Said) -> None:
     schemas = document["components"]["schemas"]
     lacking = [
