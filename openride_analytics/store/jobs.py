@@ -17,6 +17,7 @@ from openride_analytics.errors import Retryable
 from openride_analytics.store import job_scripts as scripts
 from openride_analytics.store.once import Once
 from openride_analytics.store.redis import Client, Use
+from openride_analytics.telemetry import Metrics
 
 DEADLINE_SECONDS: Final = 5.0  # longer than the client waits for an answer: nobody else can give this one
 AT_ONCE: Final = 16
@@ -70,8 +71,11 @@ class Created:
 class Jobs:
     """The jobs of one kind of work. `keep_ms`: how long they are known after their end."""
 
-    def __init__(self, client: Client, *, keep_ms: int, lease_ms: int = LEASE_MS) -> None:
+    def __init__(
+        self, client: Client, *, keep_ms: int, lease_ms: int = LEASE_MS, metrics: Metrics | None = None
+    ) -> None:
         self._redis = Use(client, seconds=DEADLINE_SECONDS, at_once=AT_ONCE)
+        self._metrics = metrics
         self._keep = keep_ms
         self._unanswered: list[tuple[str, str]] = []  # claims: the id and the token of each
         self.lease_ms = lease_ms
@@ -208,6 +212,8 @@ class Jobs:
         try:
             return await self._redis(*command)
         except (RedisError, OSError, TimeoutError) as error:
+            if self._metrics is not None:
+                self._metrics.cache_failures_total.inc()
             raise Retryable("redis", type(error).__name__) from None
 
 

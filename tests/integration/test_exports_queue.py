@@ -23,10 +23,15 @@ async def way(redis_url: str) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-async def jobs(way: Proxy) -> AsyncIterator[Jobs]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def jobs(way: Proxy, metrics: Metrics) -> AsyncIterator[Jobs]:
     """One waits."""
     client = connect(load({"REDIS_URL": f"redis://127.0.0.1:{way.port}/0"}).redis)
-    found = Jobs(client, keep_ms=60_000)
+    found = Jobs(client, keep_ms=60_000, metrics=metrics)
     await found.create(b"{}", kind="csv", subject="somebody", most_of_one=9, most=9, once=None)
     yield found
     await client.aclose()
@@ -40,14 +45,12 @@ def said(metrics: Metrics) -> list[str]:
     ]
 
 
-async def test_how_many_wait_is_known(jobs: Jobs) -> None:
-    metrics = Metrics()
+async def test_how_many_wait_is_known(jobs: Jobs, metrics: Metrics) -> None:
     await Queue(jobs, metrics).look()
     assert said(metrics)[0] == "openride_exports_waiting 1.0"
 
 
-async def test_the_first_has_waited_longer_each_time(jobs: Jobs) -> None:
-    metrics = Metrics()
+async def test_the_first_has_waited_longer_each_time(jobs: Jobs, metrics: Metrics) -> None:
     queue = Queue(jobs, metrics)
 
     async def has_waited() -> bool:
@@ -57,10 +60,16 @@ async def test_the_first_has_waited_longer_each_time(jobs: Jobs) -> None:
     await poll(has_waited)
 
 
-async def test_while_redis_is_away_nothing_is_said(jobs: Jobs, way: Proxy) -> None:
-    metrics = Metrics()
+async def test_while_redis_is_away_nothing_is_said(jobs: Jobs, way: Proxy, metrics: Metrics) -> None:
     queue = Queue(jobs, metrics)
     await queue.look()
     way.arm(Fault.CUT)
     await queue.look()
     assert said(metrics) == []
+
+
+async def test_while_redis_is_away_its_failures_are_counted(jobs: Jobs, way: Proxy, metrics: Metrics) -> None:
+    """Also by a replica that is asked nothing: the alert goes by them."""
+    way.arm(Fault.CUT)
+    await Queue(jobs, metrics).look()
+    assert metrics.cache_failures_total._value.get() == 1

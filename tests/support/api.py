@@ -121,7 +121,7 @@ async def resources(
         breaker = Breaker("redis", clock)
         answers = Answers(redis, breaker, metrics=metrics)
         limits = RateLimits(redis, breaker, settings.api.rate_limit_per_minute)
-        jobs = Jobs(redis, keep_ms=settings.exports.retention_hours * 3_600_000)
+        jobs = Jobs(redis, keep_ms=settings.exports.retention_hours * 3_600_000, metrics=metrics)
         files = file_store(settings.exports)
         desk = Desk(jobs, files, settings, clock)
         links = links_of(settings)
