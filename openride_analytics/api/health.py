@@ -79,11 +79,12 @@ class Health:
         self._files = files
         self._asking: asyncio.Task[Sequence[Probe]] | None = None
         self._asked_at = 0.0
+        self._schema_is_right = False  # as far as it has said
 
     async def report(self) -> Report:
         """How it is now, at most `KEEP_SECONDS` old. Takes `PROBE_SECONDS` and a little at most."""
         checks = [
-            *map(_of_probe, await self._probes()),
+            *(self._of_probe(probe) for probe in await self._probes()),
             *map(_of_child, self._children()),
             _of_partitions(list(self._partitions())),
         ]
@@ -119,6 +120,18 @@ class Health:
         finally:
             self._asked_at = given.clock.monotonic()
 
+    def _of_probe(self, probe: Probe) -> Check:
+        asked = probe.state != "not configured"
+        latency = probe.latency_ms if asked else None
+        state: CheckState = probe.state
+        if probe.name == "schema":
+            # It takes five statements. A ClickHouse that is slow, but answers, must not take all replicas out at once.
+            if not probe.late:
+                self._schema_is_right = state == "ok"
+            elif self._schema_is_right:
+                state = "degraded"
+        return Check(probe.name, state, latency, probe.name in NEEDED, _short(probe.detail))
+
 
 def _overall(checks: Iterable[Check]) -> SystemHealth:
     status = SystemHealth.HEALTHY
@@ -128,12 +141,6 @@ def _overall(checks: Iterable[Check]) -> SystemHealth:
         if check.state in ("down", "degraded"):
             status = SystemHealth.DEGRADED
     return status
-
-
-def _of_probe(probe: Probe) -> Check:
-    asked = probe.state != "not configured"
-    latency = probe.latency_ms if asked else None
-    return Check(probe.name, probe.state, latency, probe.name in NEEDED, _short(probe.detail))
 
 
 def _of_child(child: ChildStatus) -> Check:

@@ -33,12 +33,14 @@ State = Literal["ok", "down", "not configured"]
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """What was found. `latency_ms` is that of the whole question, with the new connection if it made one."""
+    """What was found. `latency_ms` is that of the whole question, with the new connection if it made one; `late`: it is
+    `down` for no more than that no answer came in time."""
 
     name: str
     state: State
     latency_ms: float
     detail: str
+    late: bool = False
 
 
 class Pings(Protocol):
@@ -57,15 +59,16 @@ async def probe(name: str, ask: Callable[[], Awaitable[str]], *, limit: float = 
     """Ask; what is returned becomes the detail of an `ok`, what is raised that of a `down`."""
     begun = time.perf_counter()
     state: State = "down"
+    late = False
     try:
         async with asyncio.timeout(limit):
             detail = await ask()
         state = "ok"
     except TimeoutError:
-        detail = f"no answer within {limit:g} s"
+        late, detail = True, f"no answer within {limit:g} s"
     except Exception as error:  # noqa: BLE001 - whatever a client library raises, the dependency is not usable
         detail = _why(error)
-    return Probe(name, state, round((time.perf_counter() - begun) * 1000, 1), detail)
+    return Probe(name, state, round((time.perf_counter() - begun) * 1000, 1), detail, late)
 
 
 async def probe_clickhouse(clickhouse: ClickHouse, *, limit: float = LIMIT) -> Probe:

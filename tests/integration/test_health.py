@@ -11,8 +11,10 @@ import pytest
 from aiokafka import TopicPartition
 
 from openride_analytics import settings as tree
+from openride_analytics.api.health import KEEP_SECONDS
 from openride_analytics.embedded.kafka import EmbeddedKafka
 from openride_analytics.exports.directory import Directory
+from openride_analytics.store.clickhouse import Block, ClickHouse
 from openride_analytics.supervisor import ChildStatus, Restart, State
 from tests.support.api import ApiResources, Served, leading_to, resources, serving
 from tests.support.clickhouse import Database
@@ -66,6 +68,32 @@ async def test_unready_without_a_schema(clickhouse_database: Database) -> None:
     async with resources(clickhouse_database.env()) as empty, serving(empty) as served:
         answer = await served.get("/health/ready")
         assert answer.status_code == 503 and (await checks(served))["schema"]["state"] == "down"
+
+
+class Slow(ClickHouse):
+    """What is asked about the schema is answered after a while, once `held`."""
+
+    held = False
+
+    async def select(self, *args: Any, **more: Any) -> Block:
+        if self.held and more.get("name") == "schema":
+            await asyncio.sleep(60)
+        return await super().select(*args, **more)
+
+
+@pytest.mark.parametrize(("known", "expected"), [(True, (200, "degraded")), (False, (503, "critical"))])
+async def test_a_schema_that_was_right_is_so_until_it_is_said_to_be_wrong(
+    shared_settings: tree.Settings, *, known: bool, expected: tuple[int, str]
+) -> None:
+    async with resources(leading_to(shared_settings), clickhouse=Slow) as given, serving(given) as served:
+        if known:
+            await served.get("/health/ready")
+        Slow.held, given.clock.skipped = True, KEEP_SECONDS
+        try:
+            answer = await served.get("/health/ready")
+        finally:
+            Slow.held = False
+        assert (answer.status_code, answer.json()["status"]) == expected
 
 
 async def test_ready_but_degraded_without_kafka_and_redis(given: ApiResources) -> None:
