@@ -183,8 +183,6 @@ ALLOWED: Final = {
 
 def _value(column: Column, value: object) -> str:
     """The value as text that `parsed` reads. Raises ValueError, ArithmeticError."""
-    if isinstance(value, bool) != (column.kind is Kind.BOOLEAN) and not isinstance(value, str):
-        raise ValueError
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if column.kind in (Kind.TEXT, Kind.LABEL):
         if not isinstance(value, str):
