@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from openride_analytics.ingest.batch import MAX_BATCH_BYTES
 from openride_analytics.ingest.inflight import Held, Inflight
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import MAX_SPANS
@@ -80,6 +81,22 @@ async def test_what_a_full_draft_has_no_place_for_is_in_the_next(clock: FakeCloc
     one.accept([record(n) for n in range(5)])
     taken = [draft.records for _ in range(2) for draft in await queue.take() or ()]
     assert [offsets(records) for records in taken] == [[0, 1], [2, 3]]
+
+
+def test_what_is_taken_and_what_is_left_are_together_what_is_in_flight(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held, INGEST_BATCH_SIZE="2")
+    one.accept([record(n) for n in range(5)])
+    taken, left = one.take(), one.draft
+    assert left is not None and taken.size + left.size == held.bytes
+
+
+async def test_no_batch_has_more_bytes_than_a_block_may_have(clock: FakeClock, held: Held) -> None:
+    both, half = [partition(clock, held, number=n) for n in range(2)], bytes(MAX_BATCH_BYTES // 2)
+    for one in both:
+        one.accept([record(0, half, partition=one.number)])
+    await clock.advance(1)
+    drafts = await intake(clock, held, *both).take()
+    assert drafts is not None and [draft.partition for draft in drafts] == [0]
 
 
 async def test_a_draft_begins_where_the_one_before_ended_also_over_a_gap(

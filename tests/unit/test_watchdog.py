@@ -91,6 +91,16 @@ async def test_a_member_without_partitions_is_well(clock: FakeClock, watchdog: W
     watchdog.look([], [])
 
 
+async def test_how_long_it_stood_still_does_not_count_for_a_partition_that_was_away(
+    clock: FakeClock, watchdog: Watchdog, one: Partition
+) -> None:
+    watchdog.look([one], [one.tp])
+    watchdog.revoked()
+    watchdog.assigned()
+    await clock.advance(PATIENCE)
+    watchdog.look([one], [one.tp])
+
+
 async def test_when_new_consumers_stall_too_the_process_must_end(
     clock: FakeClock, watchdog: Watchdog, one: Partition
 ) -> None:
