@@ -29,6 +29,17 @@ class Cleaner:
         self._journal.append(f"{self.name} ends")
 
 
+class LateStart:
+    """Becomes ready only when it is asked to finish, which it then does not."""
+
+    name = "late"
+
+    async def run(self, child: Child) -> None:
+        await child.stopping.wait()
+        child.ready()
+        await asyncio.Event().wait()
+
+
 class SlowStart:
     """Never becomes ready, and does not look at `stopping`."""
 
@@ -210,6 +221,12 @@ async def test_who_is_starting_is_asked_to_finish() -> None:
         assert (slow.cancelled, house.child("slow").state) == (False, State.STOPPED)
 
 
+async def test_who_becomes_ready_when_asked_to_finish_is_stopping_all_the_same() -> None:
+    async with running(Spec(LateStart())) as house:
+        await house.stop()
+        assert house.child("late").state is State.STOPPING
+
+
 async def test_a_start_that_does_not_end_is_cancelled_after_the_grace_period() -> None:
     async with running(Spec(SlowStart())) as house:
         await house.stop()
@@ -262,6 +279,17 @@ async def test_a_fatal_error_during_the_stop_still_comes_out() -> None:
         await store.crash(Fatal("lost"))
         await house.clock.advance(4)
         with pytest.raises(Escalated, match="store: cannot go on"):
+            await house.task
+
+
+async def test_of_several_fatal_errors_the_first_comes_out() -> None:
+    store, http, cache = Puppet("store"), Cleaner("http", [], 4), Puppet("cache")
+    async with running(Spec(store), Spec(http, after=("store",)), Spec(cache)) as house:
+        http.house = house
+        await cache.crash(Fatal("lost"))
+        await store.crash(Fatal("lost too"))
+        await house.clock.advance(4)
+        with pytest.raises(Escalated, match="cache: cannot go on"):
             await house.task
 
 
