@@ -197,6 +197,13 @@ async def test_an_error_is_raised_and_not_kept(redis_url: str, question: str) ->
     assert (hit, left) == (False, set())  # its claim neither
 
 
+async def test_who_has_computed_an_answer_has_nothing_more_to_do(redis_url: str, question: str) -> None:
+    async with answers(redis_url) as one:
+        before = asyncio.all_tasks()
+        await one.get(question, Maker(seconds=0))
+        assert asyncio.all_tasks() == before
+
+
 async def test_what_nobody_waits_for_any_more_is_cancelled(redis_url: str, question: str) -> None:
     make = Maker(seconds=30)
     async with answers(redis_url) as one:

@@ -174,6 +174,25 @@ async def test_handing_back_is_no_death(jobs: Jobs) -> None:
     )
 
 
+@pytest.fixture(params=["handed back", "reclaimed"])
+async def begun_anew(request: pytest.FixtureRequest, jobs: Jobs) -> str:
+    """A job that was worked on and waits again; another one came after it."""
+    id_, _ = [await create(jobs) for _ in range(2)]
+    claim = await claimed(jobs)
+    await jobs.beat(claim, 5, 9)
+    await (jobs.hand_back(claim) if request.param == "handed back" else dead(jobs))
+    return id_
+
+
+async def test_what_is_begun_anew_keeps_its_place(jobs: Jobs, begun_anew: str) -> None:
+    assert (await claimed(jobs)).job.id == begun_anew
+
+
+async def test_of_what_is_begun_anew_nothing_is_done_yet(jobs: Jobs, begun_anew: str) -> None:
+    job = await jobs.get(begun_anew)
+    assert job is not None and (job.status, job.rows) == ("pending", 0)
+
+
 async def test_a_cancelled_job_is_its_workers_no_longer(jobs: Jobs) -> None:
     id_ = await create(jobs)
     claim = await claimed(jobs)
@@ -183,6 +202,17 @@ async def test_a_cancelled_job_is_its_workers_no_longer(jobs: Jobs) -> None:
         False,
         False,
     )
+
+
+async def test_a_cancelled_job_waits_no_more(jobs: Jobs) -> None:
+    await jobs.cancel(await create(jobs), "somebody")
+    assert await jobs.waiting() == (0, 0.0)
+
+
+async def test_a_job_that_is_over_goes_by_itself_where_nobody_sees_to_it(jobs: Jobs, client: Any) -> None:
+    id_ = await create(jobs)
+    await jobs.finish(await claimed(jobs), "completed", {})
+    assert await client.ttl(f"{module._SAME_SLOT}job:{id_}") > 0
 
 
 async def test_nobody_else_can_cancel(jobs: Jobs) -> None:
