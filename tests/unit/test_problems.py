@@ -1,5 +1,7 @@
 """The table of errors: what a caller is told, and what not."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from litestar.exceptions import (
@@ -11,7 +13,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 
-from openride_analytics.api.problems import FieldError, Full, describe
+from openride_analytics.api.problems import FieldError, Full, Unprocessable, describe
 from openride_analytics.errors import Ambiguous, Fatal, Invalid, Reason, Rejected, Retryable, TooMuch
 from openride_analytics.store.clickhouse import DataRefused, SchemaDrift
 
@@ -59,6 +61,12 @@ def test_all_wrong_parameters_are_named_at_once() -> None:
         ExceptionGroup("query", [ZONE, Invalid("granularity", "is not allowed", "daily")])
     )
     assert [error.field for error in described.errors or []] == ["timezone", "granularity"]
+
+
+@pytest.mark.parametrize("several", [lambda all_: ExceptionGroup("query", all_), Unprocessable])
+def test_of_very_many_wrong_ones_some_are_named(several: Callable[[list[Invalid]], Exception]) -> None:
+    described, _ = describe(several([Invalid(f"p{n}", "is not a parameter") for n in range(100)]))
+    assert described.errors is not None and len(described.errors) == 20
 
 
 def test_a_dependency_that_is_away_is_named_without_what_it_said() -> None:

@@ -206,6 +206,7 @@ def test_https_port_of_clickhouse() -> None:
         ("DATABASE_URL", "mysql://u:p@h/d", "the scheme is not one of them"),
         ("DATABASE_URL", "postgresql://u:p@h1:5432,h2:54 32/d", "host or port cannot be read"),
         ("DATABASE_URL", "postgresql://u:p w@h/d", "a special character in user, password or path has to be"),
+        ("DATABASE_URL", "postgresql://u:5/p@h/d", "a special character in user, password or path has to be"),
         ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b", "'b' is not host:port"),
         ("KAFKA_BOOTSTRAP_SERVERS", "a:0", "'a:0' is not host:port"),
         ("KAFKA_TOPIC_EPOCH", "a b", "'a b' cannot be used"),
@@ -415,6 +416,11 @@ def test_a_secret_is_as_long_as_its_algorithm_asks() -> None:
     assert errors({**GUARDED, "JWT_ALGORITHM": "HS512"}) == [
         "JWT_SECRET_KEY: it is shorter than 64 bytes, and JWT_ALGORITHM=HS512 needs as many"
     ]
+
+
+def test_a_secret_is_measured_in_bytes() -> None:
+    secret = "\u00fc" * 16
+    assert value({**GUARDED, "JWT_SECRET_KEY": secret}, "auth.jwt_secret_key") == Secret(secret)
 
 
 # Secrets
