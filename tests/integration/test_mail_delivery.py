@@ -95,6 +95,12 @@ async def test_what_was_refused_says_why(server: MailServer) -> None:
     ].reason == "the mail server answered 550 5.1.1 No such user"
 
 
+async def test_a_server_that_says_much_is_quoted_in_short(server: MailServer) -> None:
+    server.rcpt = {OBI: ["550 " + "no " * 300]}
+    reason = (await sent(smtp(server.port), OBI))[OBI].reason
+    assert len(reason) < 200
+
+
 @pytest.mark.parametrize("answer", ["451 4.7.1 Greylisted", "421 4.3.2 Try later"])
 async def test_what_was_put_off_is_sent_when_tried_again(server: MailServer, answer: str) -> None:
     server.rcpt = {OBI: [answer]}

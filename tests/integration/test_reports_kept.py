@@ -14,7 +14,7 @@ from openride_analytics.store.reports import StoredSchedule
 from tests.support.api import ApiResources, Served, resources, serving
 from tests.support.eventually import eventually
 from tests.support.exports import somebody
-from tests.support.reports import ADA, EVE, OBI, OWNER, Bureau, MovedClock, asked, claimed, once
+from tests.support.reports import ADA, EVE, OBI, OWNER, SENT, Bureau, MovedClock, asked, claimed, once
 from tests.support.tokens import SECRET_ENVIRON
 
 pytestmark = pytest.mark.postgres
@@ -187,6 +187,18 @@ async def test_one_that_was_asked_for_by_hand_runs_while_its_schedule_is_paused(
     assert await once(replica, clock) == ["completed"]
 
 
+@pytest.mark.parametrize("becomes", [REFUSED, SENT])
+async def test_one_that_was_asked_for_by_hand_is_none_of_the_runs_in_a_row(
+    api: Served, bureau: Bureau, clock: MovedClock, schedule: StoredSchedule, becomes: Delivery
+) -> None:
+    bureau.sender.always = REFUSED
+    await once(bureau.replica(clock), clock)
+    bureau.sender.always = becomes
+    await api.client.post(f"{PATH}/{schedule.id}/execute", headers=somebody("admin"))
+    await once(bureau.replica(clock), clock)
+    assert (await bureau.read(schedule)).failures == 1
+
+
 async def test_who_is_taken_off_the_list_meanwhile_gets_no_mail(
     api: Served, bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
@@ -268,6 +280,17 @@ async def test_runs_are_forgotten_when_they_are_old(
     clock.set("2026-11-26T08:00:01Z")
     await replica.forget()
     assert await bureau.statuses(schedule) == [("completed", "11-24"), ("completed", "11-25")]
+
+
+async def test_a_run_is_remembered_until_its_owner_was_told_of_it(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
+) -> None:
+    bureau.sender.always = REFUSED
+    replica = bureau.replica(clock, {"REPORT_HISTORY_DAYS": "1"})
+    await once(replica, clock)
+    clock.set("2026-11-30T08:00:00Z")
+    await replica.forget()
+    assert await bureau.statuses(schedule) == [("failed", "11-23")]
 
 
 async def test_what_is_forgotten_is_not_sent_again(

@@ -89,6 +89,16 @@ async def test_who_was_not_reached_is_tried_again_and_nobody_else(
     assert len({message_id for _, message_id in bureau.sender.sent}) == 1
 
 
+async def test_a_run_that_is_tried_again_is_late_once(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
+) -> None:
+    bureau.sender.answers = {OBI: [BUSY]}
+    await once(bureau.replica(clock), clock)
+    clock.set("2026-11-24T08:01:00Z")
+    await once(bureau.replica(clock), clock)
+    assert bureau.metrics.registry.get_sample_value("openride_report_lateness_seconds_count") == 1
+
+
 async def test_a_run_that_waits_says_why_and_until_when(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:

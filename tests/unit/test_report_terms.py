@@ -1,5 +1,6 @@
 """What may be asked of a schedule: addresses, names, zones and times are good ones, or are refused by name."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from openride_analytics.errors import Invalid
 from openride_analytics.reports.addresses import address
-from openride_analytics.reports.terms import amended, understand
+from openride_analytics.reports.terms import amended, begin, understand
 from openride_analytics.schema.reports import SchedulePatch, ScheduleRequest
 from openride_analytics.store.reports import Terms
 
@@ -130,3 +131,13 @@ def test_only_what_is_sent_is_changed(changes: dict[str, Any]) -> None:
     after = amended(before, msgspec.convert(changes, SchedulePatch))
     changed = {name for name in Terms.__dataclass_fields__ if getattr(before, name) != getattr(after, name)}
     assert changed == set(changes)
+
+
+def test_a_day_that_has_had_its_turn_has_none_in_another_zone() -> None:
+    """In New York it ends six hours later than in Lagos, where it was reported."""
+    turn = begin(
+        terms(parameters={"timezone": "America/New_York"}),
+        datetime(2026, 11, 24, 10, tzinfo=UTC),
+        covered_until=datetime(2026, 11, 23, 23, tzinfo=UTC),
+    )
+    assert turn.next == datetime(2026, 11, 25, 13, tzinfo=UTC)
