@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,9 +14,10 @@ from openride_analytics.schema.queries import CohortQuery, CohortType
 from openride_analytics.settings import Settings
 from openride_analytics.stats.cohort import calendar, cohort
 from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.events import example
 from tests.support.lives import FIRST, ZONES, lives
 from tests.support.reference_actors import People
-from tests.support.warehouse import prepared
+from tests.support.warehouse import prepared, store
 
 EVENTS = lives(seed=12)
 
@@ -104,6 +106,18 @@ async def test_cohorts_have_names_and_stop_at_the_current_one(
     answer = await ask(warehouse, shared_settings, NOW, start_date="2026-10-13", cohort_type=CohortType(kind))
     assert [found["cohort_period"] for found in answer["cohorts"]] == names
     assert answer["date_range"] == span
+
+
+async def test_who_registered_before_all_cohorts_is_in_none(
+    warehouse: ClickHouse, shared_settings: Settings
+) -> None:
+    twice = [
+        example("user.registered", event_id=str(uuid4()), event_timestamp=NOW - timedelta(days=days))
+        for days in (9, 1)
+    ]
+    await store(warehouse, twice)
+    answer = await ask(warehouse, shared_settings, NOW, start_date="2026-10-12", cohort_type=CohortType.DAILY)
+    assert [found["cohort_size"] for found in answer["cohorts"]] == [0, 0, 0]
 
 
 async def test_the_end_of_a_range_and_its_limit_do_not_apply(

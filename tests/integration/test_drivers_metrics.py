@@ -1,7 +1,7 @@
 """Drivers, against the same numbers computed the slow and obvious way."""
 
 from datetime import UTC, datetime, time, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -58,3 +58,24 @@ async def test_distances_are_added_in_the_order_of_the_trips(warehouse: ClickHou
         await store(warehouse, [trip], token=trip["event_id"])
     answer = await drivers(warehouse, ask(FIRST, FIRST, "UTC"), sort=DriverSort.DISTANCE, limit=LIMIT)
     assert [row.total_distance_km for row in answer.drivers] == [1e16 + 1.0 + 1.0]
+
+
+async def test_of_distances_that_are_shown_alike_none_is_the_longer_one(warehouse: ClickHouse) -> None:
+    distances = {str(UUID(int=1)): 10.001, str(UUID(int=2)): 10.004}
+    start = datetime.combine(FIRST, time(12), UTC)
+    await store(
+        warehouse,
+        [
+            example(
+                "trip.completed",
+                seed=n,
+                event_id=str(uuid4()),
+                driver_id=driver,
+                event_timestamp=start,
+                distance_km=distance,
+            )
+            for n, (driver, distance) in enumerate(distances.items())
+        ],
+    )
+    answer = await drivers(warehouse, ask(FIRST, FIRST, "UTC"), sort=DriverSort.DISTANCE, limit=LIMIT)
+    assert [str(row.driver_id) for row in answer.drivers] == list(distances)

@@ -146,6 +146,23 @@ async def test_events_from_the_future_hide_no_lag(warehouse: ClickHouse) -> None
     assert answer.ingestion_lag_seconds == 120.0
 
 
+async def test_events_from_the_future_are_not_going_on_yet(warehouse: ClickHouse) -> None:
+    ahead = NOW + MILLISECOND
+    answer = await now(
+        warehouse,
+        ride("booking.created", ahead),
+        ride("payment.success", ahead, amount="5", currency="NGN"),
+        ride("trip.started", ahead, scheduled_departure=NOW, actual_departure=NOW),
+    )
+    assert (
+        answer.active_users,
+        answer.active_trips,
+        answer.bookings_last_hour,
+        answer.revenue_last_hour,
+        answer.avg_wait_time_minutes,
+    ) == (0, 0, 0, "0.00", None)
+
+
 @pytest.mark.parametrize(
     ("conditions", "lag", "is_"),
     [

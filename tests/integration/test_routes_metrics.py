@@ -20,6 +20,12 @@ LEFT = datetime.combine(FIRST, datetime.min.time(), UTC) + timedelta(hours=12)
 HALF, FULL = str(UUID(int=1)), str(UUID(int=2))
 
 
+def event(kind: str, hours: int, **changes: Any) -> dict[str, Any]:
+    """One so many hours after LEFT."""
+    at = LEFT + timedelta(hours=hours)
+    return example(kind, event_id=str(uuid4()), event_timestamp=at, **changes)
+
+
 @pytest.mark.parametrize("sort", RouteSort)
 @pytest.mark.parametrize("zone", ZONES)
 async def test_routes_of_a_range(drives: ClickHouse, zone: str, sort: RouteSort) -> None:
@@ -56,10 +62,6 @@ async def test_the_events_have_what_is_awkward(drives: ClickHouse) -> None:
 async def test_a_booking_created_again_sits_where_it_was_created_first(
     warehouse: ClickHouse, again: dict[str, Any], newest: str
 ) -> None:
-    def event(kind: str, hours: int, **changes: Any) -> dict[str, Any]:
-        at = LEFT + timedelta(hours=hours)
-        return example(kind, event_id=str(uuid4()), event_timestamp=at, **changes)
-
     two = {"booking_id": str(UUID(int=3)), "route_id": HALF, "seats_booked": 2, "scheduled_departure": LEFT}
     four = {"booking_id": str(UUID(int=4)), "route_id": FULL, "seats_booked": 4, "scheduled_departure": LEFT}
     creations = [event("booking.created", -9, **two), event("booking.created", -8, **two | again)]
@@ -73,3 +75,19 @@ async def test_a_booking_created_again_sits_where_it_was_created_first(
 
     found = await routes(warehouse, ask(FIRST, FIRST, "UTC"), sort=RouteSort.OCCUPANCY, limit=500)
     assert {str(row.route_id): row.avg_occupancy for row in found.routes} == {HALF: 50.0, FULL: 100.0}
+
+
+async def test_seats_that_change_with_the_departure_are_those_it_had(warehouse: ClickHouse) -> None:
+    booking = {
+        "booking_id": str(UUID(int=3)),
+        "route_id": HALF,
+        "seats_booked": 2,
+        "scheduled_departure": LEFT,
+    }
+    seats = [
+        event("route.created", hours, route_id=HALF, seats_total=n) for hours, n in ((-9, 8), (0, 4), (1, 2))
+    ]
+    booked = [event(kind, -7, **booking) for kind in ("booking.created", "booking.confirmed")]
+    await store(warehouse, [*seats, *booked])
+    found = await routes(warehouse, ask(FIRST, FIRST, "UTC"), sort=RouteSort.OCCUPANCY, limit=500)
+    assert [row.avg_occupancy for row in found.routes] == [50.0]
