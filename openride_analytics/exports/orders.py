@@ -19,8 +19,6 @@ from openride_analytics.stats import periods
 from openride_analytics.stats.periods import Period
 from openride_analytics.store.binding import DATE_YEARS, MOMENT_YEARS
 
-MOST_VALUES: Final = 100
-
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides a file. `since`, `until`: half-open, of a dataset of days whole local ones; `filters`: by
@@ -149,9 +147,6 @@ def _filter(
         problems.append(Invalid(field, "cannot be filtered by", known))
         return None
     values = given if isinstance(given, list) else [given]
-    if len(values) > MOST_VALUES:
-        problems.append(Invalid(field, "has too many values", f"at most {MOST_VALUES}"))
-        return None
     try:
         return [None if value is None else _value(column, value) for value in values]
     except (ValueError, InvalidOperation, OverflowError):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from openride_analytics import settings as tree
@@ -126,6 +127,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"filters": {"seats_booked": 256}}, "filters.seats_booked"),
     ({"filters": {"total_price": "1.001"}}, "filters.total_price"),
     ({"filters": {"event_type": 5}}, "filters.event_type"),
+    ({"filters": {"event_type": ["booking.created"] * 101}}, "filters[...]"),
     ({"filters": {"event_timestamp": "2026-10-02T07:00:00"}}, "filters.event_timestamp"),
     ({"row_limit": 0}, "row_limit"),
     ({"row_limit": 100_001}, "row_limit"),
@@ -148,6 +150,14 @@ async def test_a_body_that_is_no_request_is_refused(few: Served) -> None:
         answer = await few.client.post("/v1/exports/request", content=body, headers=headers)
         found.append((answer.status_code, answer.headers["content-type"]))
     assert found == [(422, "application/problem+json")] * 5
+
+
+async def test_a_body_of_another_type_is_refused(few: Served) -> None:
+    """A page of another origin may send text without asking first."""
+    headers = {**somebody(), "content-type": "text/plain"}
+    body = msgspec.json.encode(BOOKINGS)
+    answer = await few.client.post("/v1/exports/request", content=body, headers=headers)
+    assert answer.status_code == 415
 
 
 async def test_viewers_may_not_export(few: Served) -> None:

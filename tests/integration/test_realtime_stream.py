@@ -114,6 +114,11 @@ async def test_what_a_stream_would_be_is_told_without_one(api: Served) -> None:
     )
 
 
+async def test_nothing_on_the_way_is_to_hold_a_stream_back(api: Served) -> None:
+    head = await api.client.head(STREAM)
+    assert (head.headers["cache-control"], head.headers["x-accel-buffering"]) == ("no-store", "no")
+
+
 async def test_beyond_as_many_streams_as_there_may_be_is_a_problem(few: None, api: Served) -> None:
     async with following(api), following(api):
         answer = await api.get(STREAM)

@@ -86,7 +86,7 @@ def realtime_routes(api: Api, stopping: asyncio.Event) -> list[ControllerRouterH
         headers_only = request.scope["state"].get("head")
         return ServerSentEvent(
             () if headers_only else _events(feed, first, stopping, until=request.user.expires or inf),
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            headers={"Cache-Control": "no-store"},
         )
 
     return [
