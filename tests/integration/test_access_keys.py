@@ -103,6 +103,12 @@ async def test_a_key_for_encryption_signs_nothing(guarded: Served, issuer: Issue
     assert await status(guarded, issuer.token()) == 401
 
 
+async def test_a_key_for_another_algorithm_signs_nothing(guarded: Served, issuer: Issuer) -> None:
+    issuer.published = {}
+    issuer.extra = [jwk(0) | {"alg": "RS512", "kid": "first"}]
+    assert await status(guarded, issuer.token()) == 401
+
+
 async def test_a_token_without_a_kid_where_there_is_one_key(guarded: Served, issuer: Issuer) -> None:
     assert await status(guarded, issuer.token(kid=None)) == IN
 
@@ -175,6 +181,13 @@ async def test_without_any_keys_one_may_come_again(guarded: Served, issuer: Issu
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_of_an_issuer_that_sends_without_end_nothing_is_believed(
+    guarded: Served, issuer: Issuer
+) -> None:
+    issuer.extra = [{"kty": "none", "padding": "x" * (1 << 20)}]
+    assert await status(guarded, issuer.token()) == 503
+
+
 async def test_a_redirect_is_not_followed(guarded: Served, issuer: Issuer) -> None:
     issuer.status = 302
     assert await status(guarded, issuer.token()) == 503

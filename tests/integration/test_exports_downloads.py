@@ -161,6 +161,18 @@ async def test_what_has_expired_is_gone(thousands: dict[str, str], tmp_path: Pat
     assert (listed, files(tmp_path / "exports")) == ({"exports": [], "total": 0}, [])
 
 
+async def test_a_file_of_which_nobody_has_said_yet_that_it_is_there_is_not_swept_away(
+    thousands: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "exports"
+    async with exporting(thousands, count=0) as (given, _):
+        just_made = folder / f"{uuid4()}.1.csv"
+        just_made.parent.mkdir(parents=True, exist_ok=True)
+        just_made.write_bytes(b"x")
+        await cleaner.Cleaner(given.jobs, given.files, folder, given.clock).sweep()
+    assert files(folder) == [just_made]
+
+
 async def test_what_belongs_to_no_export_is_swept_away(thousands: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "exports"
     async with exporting(thousands, count=0) as (given, _):

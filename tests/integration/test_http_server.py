@@ -332,6 +332,20 @@ async def test_a_request_that_has_ended_makes_room_for_another(
         assert {(await served.get(path)).status_code for path in ("/", "/nowhere", "/")} == {200, 404}
 
 
+async def test_a_caller_who_leaves_is_no_failure_of_ours(nothing: ApiResources) -> None:
+    slow = Slow()
+    async with serving(replace(nothing, redis=slow)) as served:
+        asked = asyncio.create_task(served.get("/health/ready"))
+        await slow.asked.wait()
+        asked.cancel()
+        counted = 'openride_http_requests_total{method="GET",route="/health/ready",status="499"} 1.0'
+
+        async def is_counted() -> bool:
+            return counted in (await served.get("/metrics")).text.splitlines()
+
+        await poll(is_counted)
+
+
 async def test_kept_connections_make_room_for_new_ones(
     nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +372,23 @@ async def test_there_are_no_more_connections_than_there_may_be(
             readers.append(reader)
         async with asyncio.timeout(5):
             assert [await reader.read() for reader in readers[:2]] == [b"", b""]
+
+
+async def test_a_connection_that_has_just_asked_stays(
+    nothing: ApiResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it has been there: another, silent since, is let go."""
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    async with serving(nothing) as served, AsyncExitStack() as kept:
+        asking, silent = [await connect(served.server.url) for _ in range(2)]
+        kept.callback(asking[1].close)
+        kept.callback(silent[1].close)
+        asking[1].write(HEAD + b"\r\n")
+        async with asyncio.timeout(5):
+            await asking[0].readuntil(b"}")
+            _, writer = await connect(served.server.url)
+            kept.callback(writer.close)
+            assert await silent[0].read() == b""
 
 
 async def test_a_connection_with_a_request_under_way_makes_no_room(

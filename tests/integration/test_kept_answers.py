@@ -79,9 +79,10 @@ async def test_an_answer_of_another_database_is_not_taken(
     assert (answer.headers["x-cache"], answer.json()["bookings_created"]) == ("MISS", 0)
 
 
-async def test_who_has_the_answer_is_not_sent_it_again(api: Served) -> None:
+@pytest.mark.parametrize("has", ['"other", {}', "*"])
+async def test_who_has_the_answer_is_not_sent_it_again(api: Served, has: str) -> None:
     tag = (await api.get(OVER)).headers["etag"]
-    answer = await api.get(OVER, **{"If-None-Match": f'"other", {tag}'})
+    answer = await api.get(OVER, **{"If-None-Match": has.format(tag)})
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
 
 
