@@ -9,6 +9,8 @@ import pytest
 from openride_analytics.embedded.mail import EmbeddedMail
 from openride_analytics.errors import Retryable, TooMuch
 from openride_analytics.reports.delivery import Delivery, Status
+from openride_analytics.reports.notices import TRIES
+from openride_analytics.reports.runner import AT_ONCE
 from openride_analytics.store.reports import StoredSchedule
 from tests.support.eventually import eventually, poll
 from tests.support.reports import ADA, EVE, OBI, OWNER, SENT, Bureau, MovedClock, claimed, once
@@ -396,6 +398,30 @@ async def test_an_owner_who_cannot_be_told_now_is_told_later(
     soon = await replica._notices.send()
     clock.set("2026-11-24T08:01:00Z")
     assert (soon, await replica._notices.send(), len(mail_sink.messages())) == (False, True, 1)
+
+
+async def test_an_owner_who_can_never_be_told_is_given_up(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule, mail_sink: EmbeddedMail
+) -> None:
+    bureau.sender.always = REFUSED
+    away, tries = bureau.replica(clock, mail_sink.env() | {"SMTP_PORT": "1"}), 0
+    await once(away, clock)
+    for hour in range(9, 24):
+        clock.set(f"2026-11-24T{hour:02}:00:00Z")
+        tries += await away._notices.send()
+    assert tries == TRIES
+
+
+async def test_so_many_runs_are_in_hand_at_once_and_no_more(bureau: Bureau, clock: MovedClock) -> None:
+    bureau.maker.hold = asyncio.Event()
+    made = [await bureau.schedule(clock) for _ in range(AT_ONCE + 2)]
+    clock.set("2026-11-24T08:00:00Z")
+    in_hand: set[asyncio.Task[None]] = set()
+    await bureau.replica(clock)._turn(in_hand, asyncio.Event(), lambda: None)
+    begun = [row["status"] for schedule in made for row in await bureau.executions(schedule)]
+    bureau.maker.hold.set()
+    await asyncio.wait(in_hand)
+    assert sorted(begun) == ["pending"] * 2 + ["running"] * AT_ONCE
 
 
 async def test_nobody_is_told_of_what_went_well(
