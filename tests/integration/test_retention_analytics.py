@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import AsyncIterator
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,9 +18,10 @@ from openride_analytics.stats.periods import period
 from openride_analytics.stats.questions import Question
 from openride_analytics.stats.retention import retention
 from openride_analytics.store.clickhouse import ClickHouse
+from tests.support.events import example
 from tests.support.lives import FIRST, ZONES, lives
 from tests.support.reference_actors import People
-from tests.support.warehouse import prepared
+from tests.support.warehouse import prepared, store
 
 EVENTS = lives(seed=13)
 LAST = FIRST + timedelta(days=24)
@@ -84,6 +86,21 @@ async def test_a_range_may_begin_and_end_on_any_event(
     edges = sorted(random.Random(seed).sample([event["event_timestamp"] for event in EVENTS], 2))
     question = ask(edges[0], edges[1], "Asia/Kathmandu", noon(LAST + timedelta(days=40), "UTC"))
     assert await numbers(filled, question, UserType.ALL, mode) == expected(question, UserType.ALL, mode)
+
+
+async def test_the_thirtieth_day_of_the_last_day_counts(warehouse: ClickHouse) -> None:
+    person, registered = str(uuid4()), datetime.combine(LAST, time(12), UTC)
+    acted = registered + timedelta(days=30)
+    await store(
+        warehouse,
+        [
+            example("user.registered", event_id=str(uuid4()), user_id=person, event_timestamp=registered),
+            example("booking.created", event_id=str(uuid4()), rider_id=person, event_timestamp=acted),
+        ],
+    )
+    question = ask(LAST, LAST, "UTC", noon(LAST + timedelta(days=31), "UTC"))
+    found = await numbers(warehouse, question, UserType.ALL, RetentionMode.EXACT)
+    assert found["d30"] == {"eligible_users": 1, "retained_users": 1, "retention_rate": 100.0}
 
 
 async def test_the_longest_range(filled: ClickHouse) -> None:

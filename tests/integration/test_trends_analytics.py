@@ -119,6 +119,21 @@ async def test_a_group_of_a_bucket_alone_is_one_too(warehouse: ClickHouse) -> No
     ]
 
 
+async def test_the_groups_of_both_periods_are_in_the_order_of_the_one_asked_for(
+    warehouse: ClickHouse,
+) -> None:
+    now, before = FIRST_MOMENT + timedelta(days=1), FIRST_MOMENT
+    events = [
+        example("user.registered", event_id=str(uuid4()), event_timestamp=at, user_id=str(uuid4()), city=city)
+        for at, city in ((now, "Oyo"), (now, "Oyo"), (now, "Epe"), *[(before, "Epe")] * 3)
+    ]
+    await store(warehouse, events)
+    query = TrendsQuery(metric=TrendMetric.REGISTRATIONS, group_by="city", compare=Comparison.PREVIOUS_PERIOD)
+    answer = await trends(warehouse, ask(now.date(), now.date(), "UTC"), query)
+    groups = msgspec.to_builtins(answer)["previous_period"]["totals"]["groups"]
+    assert [(total["group"], total["value"]) for total in groups] == [("Oyo", 0.0), ("Epe", 3.0)]
+
+
 async def test_the_period_before_is_the_same_question_about_it(drives: ClickHouse) -> None:
     query = TrendsQuery(metric=TrendMetric.REVENUE, compare=Comparison.PREVIOUS_PERIOD)
     answer = await trends(drives, ask(FIRST + timedelta(days=18), LAST, "America/New_York"), query)
