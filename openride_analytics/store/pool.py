@@ -54,7 +54,7 @@ class Pool:
                 yield wire
             finally:
                 self._lent.discard(wire)
-                if wire.usable and not self._closed:
+                if wire.usable:  # `close` has aborted those in use
                     self._idle.append((time.monotonic(), wire))
                 else:
                     wire.abort()

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from openride_analytics.errors import Ambiguous, OpenRideError, Retryable
+from openride_analytics.store import pool
 from openride_analytics.store.clickhouse import ClickHouse, DataRefused
 from tests.support.clickhouse import Database
 from tests.support.fake_clickhouse import END_OF_STREAM, PROGRESS, FakeClickHouse, exception, sample
@@ -73,6 +74,22 @@ async def test_progress_before_the_end_is_still_success() -> None:
         client = fake_client(server)
         await client.insert("t", rows(3), token="t", timeout=2)
         assert client._pool.idle == 1
+        await client.close()
+
+
+async def test_an_end_before_all_rows_were_sent_says_nothing_of_them() -> None:
+    async with FakeClickHouse(asked=COLUMNS + END_OF_STREAM) as server:
+        client = fake_client(server)
+        with pytest.raises(Ambiguous, match="before it had all rows"):
+            await client.insert("t", {"n": [1], "s": ["x" * (32 << 20)]}, token="t", timeout=10)
+        await client.close()
+
+
+async def test_a_connection_on_which_something_is_left_is_not_used_again() -> None:
+    async with FakeClickHouse(asked=COLUMNS, done=END_OF_STREAM + PROGRESS) as server:
+        client = fake_client(server)
+        await client.insert("t", rows(3), token="t", timeout=2)
+        assert client._pool.idle == 0
         await client.close()
 
 
@@ -223,6 +240,26 @@ async def test_waiters_for_a_hung_server_give_up_together() -> None:
         took = time.monotonic() - begun
         await client.close()
     assert ({type(result) for result in results}, took < 0.3 * 3) == ({Retryable}, True)
+
+
+async def test_a_connection_that_was_quiet_for_long_is_not_used_again(
+    clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Routers forget it, and say nothing."""
+    monkeypatch.setattr(pool, "_IDLE_SECONDS", 0.0)
+    await clickhouse.select("SELECT 1")
+    [(_, quiet)] = clickhouse._pool._idle
+    await clickhouse.select("SELECT 1")
+    assert not quiet.usable
+
+
+async def test_who_has_given_up_is_not_waiting() -> None:
+    async with FakeClickHouse(greets=False) as server:
+        client = fake_client(server, pool_size=2)
+        asked = (client.select("SELECT 1", timeout=0.1) for _ in range(5))
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert client._pool.waiting == 0
+        await client.close()
 
 
 # What a caller may do
