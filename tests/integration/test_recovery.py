@@ -162,12 +162,15 @@ async def test_a_refused_row_of_an_open_insert_is_found_by_each_owner_among_its_
     assert (committed, await rig.count("events_raw")) == ([1, 1], 1)
 
 
-async def test_a_partition_of_which_more_is_stored_than_its_group_knows_is_halted(rig: Rig) -> None:
+@pytest.mark.parametrize("stands", [3, 9], ids=["several messages more", "one message more"])
+async def test_a_partition_of_which_more_is_stored_than_its_group_knows_is_halted(
+    rig: Rig, stands: int
+) -> None:
     async with services(rig) as shared:
         await announce(rig, shared)
         async with owners(rig, shared, [0, 1]):
             pass
-        await shared.offsets.commit({TopicPartition(rig.topics.user, 1): (3, None)})
+        await shared.offsets.commit({TopicPartition(rig.topics.user, 1): (stands, None)})
         async with owners(rig, shared, [0, 1]) as (topic,):
             states = [partition.state for partition in topic.partitions.values()]
             problem = topic.partitions[1].problem or ""
