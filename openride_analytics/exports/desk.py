@@ -104,12 +104,13 @@ class Desk:
         return ExportList([found for job in jobs if (found := _status(job)) is not None], total)
 
     async def remove(self, export_id: UUID, subject: str) -> bool:
-        """Cancel an export that is not over; of one that is, nothing is left. Whether there was one."""
+        """Cancel an export that is not over; of one that is, nothing is left but that its key was used. Whether there
+        was one."""
         before = await self._jobs.cancel(str(export_id), subject)
         if before in _OVER and (job := await self._own(export_id, subject)) is not None:
             if file := job.result.get("file"):
                 await self._files.delete(file)
-            await self._jobs.forget(job.id, job.owner, job.remembered)
+            await self._jobs.forget(job.id, job.owner)
         return bool(before)
 
     async def open(self, export_id: UUID, subject: str) -> Download | None:

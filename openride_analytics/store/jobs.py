@@ -166,7 +166,7 @@ class Jobs:
         return _text(await self._run(scripts.CANCEL, keys, id_, owner_of(subject), self._keep))
 
     async def forget(self, id_: str, owner: str, remembered: str = "") -> None:
-        """Nothing is left of it."""
+        """Nothing is left of it; nor of the caller's key for it, where that is `remembered`."""
         keys = [_job(id_), _owned(owner), _key("ends"), _key("active"), remembered or _remembered(owner, "")]
         await self._run(scripts.FORGET, keys, id_, owner)
 

@@ -218,6 +218,13 @@ async def test_a_key_is_for_one_request(few: Served) -> None:
     assert (first.status_code, other.status_code) == (202, 422)
 
 
+async def test_an_export_that_was_removed_is_not_made_again(few: Served) -> None:
+    who = somebody() | {"Idempotency-Key": str(uuid4())}
+    found, _ = await made(few, who, **BOOKINGS)
+    await few.client.delete(f"/v1/exports/{found['export_id']}", headers=who)
+    assert (await ask(few, who, **BOOKINGS)).status_code == 409
+
+
 async def test_a_key_is_its_users(few: Served) -> None:
     ids = {
         (await ask(few, somebody() | {"Idempotency-Key": "k"}, **BOOKINGS)).json()["export_id"]

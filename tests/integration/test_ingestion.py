@@ -192,6 +192,18 @@ async def test_an_open_intent_is_repeated_with_its_own_range_and_token(rig: Rig)
     assert await rig.count("events_raw") == 11
 
 
+async def test_a_duplicate_of_what_is_repeated_is_dropped(rig: Rig) -> None:
+    values = [json.dumps(event).encode() for event in registrations(10)]
+    await produce(rig.bootstrap, rig.topics.user, values, partition=0)
+    open_insert = Intent("test", 10, (Span(0, 0, 9, int(time.time() * 1000)),))
+    await commit(rig, TopicPartition(rig.topics.user, 0), 0, open_insert)
+    more = json.dumps(fresh("user.registered", seed=99)).encode()
+    await produce(rig.bootstrap, rig.topics.user, [values[3], more], partition=0)
+    async with rig.ingesting():
+        await rig.until_stored(11)
+    assert await rig.count("events_raw") == 11
+
+
 def test_a_token_names_everything_that_tells_a_batch_from_another() -> None:
     intent = Intent("e1", 12, (Span(3, 10, 19, 5), Span(4, 0, 2, 6)))
     assert intent.token("test", "t") == "test:e1:t:3:10-19,4:0-2"
