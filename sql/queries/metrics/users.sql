@@ -8,14 +8,28 @@
 --   on_road            of those: who have a route of which the latest creation, activation or cancellation before until
 --                      is no cancellation
 -- Latest is the greatest (event_timestamp, event id as text), told by one number, their `turn`: tuples are compared many
--- times as slowly.
-WITH bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn
+-- times as slowly. People are counted as distinct ids, not one by one: groups of one row each take half as long again.
+WITH
+    bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn,
+    event_type = 'user.registered' AS registers,
+    event_type = 'user.upgraded_to_driver' OR role = 'DRIVER' AS drives
 SELECT
-    countIf(is_new) AS new_registrations,
-    countIf(is_user) AS total_users,
-    countIf(is_driver) AS drivers,
-    countIf(is_driver AND kyc = 'VERIFIED') AS verified,
-    countIf(is_driver AND user_id IN
+    uniqExactIf(user_id, registers AND event_timestamp >= {since:DateTime64(3, 'UTC')}) AS new_registrations,
+    uniqExactIf(user_id, registers) AS total_users,
+    uniqExactIf(user_id, drives) AS drivers,
+    uniqExactIf(user_id, drives AND user_id IN
+    (
+        SELECT user_id
+        FROM
+        (
+            SELECT user_id, argMax(kyc_status, turn) AS decision
+            FROM daily_user_metrics
+            WHERE event_type = 'user.kyc_verified' AND event_timestamp < {until:DateTime64(3, 'UTC')}
+            GROUP BY user_id
+        )
+        WHERE decision = 'VERIFIED'
+    )) AS verified,
+    uniqExactIf(user_id, drives AND user_id IN
     (
         SELECT driver_id
         FROM
@@ -30,17 +44,6 @@ SELECT
         )
         WHERE is_live
     )) AS on_road
-FROM
-(
-    SELECT
-        user_id,
-        max(event_type = 'user.registered') AS is_user,
-        max(event_type = 'user.registered' AND event_timestamp >= {since:DateTime64(3, 'UTC')}) AS is_new,
-        max(event_type = 'user.upgraded_to_driver' OR role = 'DRIVER') AS is_driver,
-        argMaxIf(kyc_status, turn, event_type = 'user.kyc_verified') AS kyc
-    FROM daily_user_metrics
-    WHERE event_type IN ('user.registered', 'user.upgraded_to_driver', 'user.kyc_verified')
-        AND event_timestamp < {until:DateTime64(3, 'UTC')}
-    GROUP BY user_id
-)
+FROM daily_user_metrics
+WHERE event_type IN ('user.registered', 'user.upgraded_to_driver') AND event_timestamp < {until:DateTime64(3, 'UTC')}
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0
