@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from openride_analytics.api.headers import IDEMPOTENCY_KEY, IF_NONE_MATCH, IF_RANGE, RANGE, SENT
 from tests.support.api import Served, resources, serving
 from tests.support.tokens import SECRET_ENVIRON, bearer, signed
 
@@ -76,6 +77,20 @@ async def test_every_answer_can_be_read(api: Served, status: str, asked: tuple[s
     found = answer.headers.get_list("Access-Control-Allow-Origin")
     assert (answer.status_code, found, answer.headers["Vary"]) == (int(status), [PAGE], "Origin")
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+
+
+async def test_a_page_may_read_every_header_that_answers_have(api: Served) -> None:
+    answer = await api.get("/", Origin=PAGE)
+    told = {name.partition(".")[0] for name in SENT} - {"Cache-Control", "Last-Modified"}  # those are always
+    assert told - set(answer.headers["Access-Control-Expose-Headers"].split(", ")) == set()
+
+
+@pytest.mark.parametrize(
+    "header", [IDEMPOTENCY_KEY, IF_NONE_MATCH, IF_RANGE, RANGE], ids=lambda one: one["name"]
+)
+async def test_a_page_may_send_every_header_that_is_understood(api: Served, header: dict[str, str]) -> None:
+    answer = await api.client.options(ASKED, headers=preflight(PAGE, headers=header["name"].lower()))
+    assert answer.status_code == 204
 
 
 async def test_that_a_token_is_needed_can_be_read(api: Served) -> None:
