@@ -21,7 +21,7 @@ from litestar.types.asgi_types import HTTPResponseStartEvent
 
 from openride_analytics.api import cors as origins
 from openride_analytics.api.caller import answered_while_listening
-from openride_analytics.api.problems import MEDIA_TYPE, Full, Problem, describe, problem, route_of
+from openride_analytics.api.problems import MEDIA_TYPE, Full, Problem, describe, problem, route_of, with_head
 from openride_analytics.api.room import Room
 from openride_analytics.clock import Clock
 from openride_analytics.telemetry import Metrics, Traces, spans
@@ -204,11 +204,16 @@ def _written(said: Problem, request_id: str) -> tuple[list[tuple[bytes, bytes]],
 
 
 def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """The same, with the headers that every response has."""
-    given = list(headers)
+    """The same, with the headers that every response has, and HEAD among the methods that a path has."""
+    given = [(name, _allowing(value) if name == b"allow" else value) for name, value in headers]
     names = {name.lower() for name, _ in given}
     added = [(name, value) for name, value in _HEADERS if name not in names]
     return [*given, *added, (b"x-request-id", request_id.encode())]
+
+
+def _allowing(methods: bytes) -> bytes:
+    """The framework knows of no HEAD."""
+    return with_head(methods.decode("latin-1")).encode("latin-1")
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -135,6 +135,12 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Probl
     )
 
 
+def with_head(allowed: str) -> str:
+    """Whatever can be had by GET can be asked for by HEAD: the envelope sees to that."""
+    methods = {method.strip() for method in allowed.split(",") if method.strip()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
 def route_of(scope: Mapping[str, Any]) -> str:
     """The template of the route that a request has met."""
     return str(scope.get("path_template") or UNMATCHED)
@@ -164,18 +170,12 @@ def _of_http(error: HTTPException) -> tuple[Problem, Mapping[str, str]]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return problem(500, "internal"), {}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = _with_head(next((value for key, value in headers.items() if key.lower() == "allow"), ""))
+        allowed = with_head(next((value for key, value in headers.items() if key.lower() == "allow"), ""))
         return problem(405, detail=f"allowed here: {allowed}"), {"Allow": allowed}
     if status == HTTPStatus.NOT_FOUND:
         return problem(404, detail="there is nothing at this path"), {}
     detail = error.detail if error.detail != _phrase(status) else None
     return problem(status, detail=detail), headers
-
-
-def _with_head(allowed: str) -> str:
-    """Whatever can be had by GET can be asked for by HEAD: the envelope sees to that."""
-    methods = {method.strip() for method in allowed.split(",") if method.strip()}
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _phrase(status: int) -> str:

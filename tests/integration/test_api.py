@@ -156,6 +156,11 @@ async def test_a_wrong_method_is_told_which_are_right(lonely: Served) -> None:
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
+async def test_options_tells_the_methods_that_a_wrong_one_is_told(lonely: Served) -> None:
+    asked = [await lonely.client.request(method, "/v1/metrics/bookings") for method in ("OPTIONS", "PUT")]
+    assert asked[0].headers["Allow"] == asked[1].headers["Allow"]
+
+
 async def test_head_is_get_without_a_body(lonely: Served) -> None:
     answer = await lonely.client.head("/")
     assert (answer.status_code, answer.content) == (200, b"")

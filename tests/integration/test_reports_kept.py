@@ -115,9 +115,9 @@ async def test_who_finds_every_connection_taken_is_told_to_come_again_and_is_ans
 @pytest.mark.parametrize(
     ("path", "allow"),
     [
-        (PATH, "GET, OPTIONS, POST"),
-        (f"{PATH}/6f3c0b0e-54a7-4c41-9c68-3d1d6f6b7a10", "DELETE, GET, OPTIONS, PATCH"),
-        ("/v1/reports/unsubscribe/x", "GET, OPTIONS, POST"),
+        (PATH, "GET, HEAD, OPTIONS, POST"),
+        (f"{PATH}/6f3c0b0e-54a7-4c41-9c68-3d1d6f6b7a10", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/v1/reports/unsubscribe/x", "GET, HEAD, OPTIONS, POST"),
     ],
 )
 async def test_every_method_of_a_path_is_told(api: Served, path: str, allow: str) -> None:
