@@ -194,7 +194,8 @@ def secret(shortest: int = 0) -> Kind:
 
 def timezone() -> Kind:
     """An IANA time zone."""
-    copies = re.compile(r"(posix|right)/.*|posixrules")  # which systems keep, and callers may not name either
+    # Which systems keep, and callers may not name either.
+    copies = re.compile(r"(posix|right)/.*|posixrules|localtime")
 
     def parse(value: str) -> str:
         try:

@@ -222,7 +222,8 @@ def local(moment: datetime, zone: ZoneInfo) -> str:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # Where the system has its own zone among IANA's, that is no name: it means something else on another replica.
+    return frozenset(available_timezones()) - {"localtime"}
 
 
 def _edge(field: str, text: str, zone: ZoneInfo, whole_day: timedelta) -> datetime:

@@ -219,6 +219,7 @@ def test_https_port_of_clickhouse() -> None:
         ("ANALYTICS_TIMEZONE", "Lagos", "'Lagos' is not a known zone"),
         ("ANALYTICS_TIMEZONE", "posix/Africa/Lagos", "'posix/Africa/Lagos' is not a known zone"),
         ("ANALYTICS_TIMEZONE", "../../etc/passwd", "'../../etc/passwd' is not a known zone"),
+        ("ANALYTICS_TIMEZONE", "localtime", "'localtime' is not a known zone"),
         ("DEFAULT_CURRENCY", "XYZ", "'XYZ' is not one"),
         ("CORS_ORIGINS", "rides.example", "'rides.example' is not an origin"),
         ("CORS_ORIGINS", "*,https://a", "* stands alone"),
