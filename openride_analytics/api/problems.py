@@ -159,9 +159,10 @@ def _fields(error: BaseException) -> Iterator[FieldError]:
     if isinstance(error, Invalid):
         yield FieldError(error.field, error.problem, error.allowed)
     elif isinstance(error, ValidationException) and isinstance(error.extra, list):
+        # The framework decodes nothing but the ids in paths.
         for item in error.extra:
             if isinstance(item, dict):
-                yield FieldError(str(item.get("key", "")), str(item.get("message", "is not valid")), "")
+                yield FieldError(str(item.get("key", "")), "is not an id", "a UUID")
 
 
 def _of_http(error: HTTPException) -> tuple[Problem, Mapping[str, str]]:

@@ -136,6 +136,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "path", ["nope/status", "nope/download", "6f3c0b0e-54a7-4c41-9c68-3d1d6f6b7a100/status"]
+)
+async def test_what_is_no_id_is_named(few: Served, path: str) -> None:
+    answer = await few.get(f"/v1/exports/{path}", **somebody())
+    errors = [{"field": "export_id", "problem": "is not an id", "allowed": "a UUID"}]
+    assert (answer.status_code, answer.json().get("errors")) == (400, errors)
+
+
 async def test_wrong_fields_are_named(few: Served) -> None:
     who, named = somebody(), []
     for changes, _ in WRONG:

@@ -271,6 +271,21 @@ async def test_a_schedule_that_is_paused_for_its_failures_says_so_and_begins_ane
     assert (paused["failures"], paused["paused_reason"], again) == (5, "why", found)
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("schedule/nope", "schedule_id"),
+        ("schedule/nope/preview", "schedule_id"),
+        ("schedule/nope/executions", "schedule_id"),
+        ("executions/nope", "execution_id"),
+    ],
+)
+async def test_what_is_no_id_is_named(api: Served, path: str, field: str) -> None:
+    answer = await api.get(f"/v1/reports/{path}", **somebody())
+    errors = [{"field": field, "problem": "is not an id", "allowed": "a UUID"}]
+    assert (answer.status_code, answer.json().get("errors")) == (400, errors)
+
+
 async def test_what_was_deleted_is_gone_and_its_history_is_not(api: Served) -> None:
     who = somebody()
     path = f"{PATH}/{(await added(api, who))['id']}"

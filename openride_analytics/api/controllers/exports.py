@@ -108,7 +108,7 @@ def _asking(desk: Desk) -> list[ControllerRouterHandler]:
 
 def _having(desk: Desk) -> list[ControllerRouterHandler]:
     @get(
-        "/{export_id:uuid}/status",
+        "/{export_id:str}/status",
         summary="How far an export is",
         operation_class=documented(path=ExportPath, example=examples.COMPLETED),
         responses=_PROBLEMS | problems(404),
@@ -124,7 +124,7 @@ def _having(desk: Desk) -> list[ControllerRouterHandler]:
         return found
 
     @get(
-        "/{export_id:uuid}/download",
+        "/{export_id:str}/download",
         summary="The file of a completed export",
         operation_class=documented(
             path=ExportPath,
@@ -154,7 +154,7 @@ def _having(desk: Desk) -> list[ControllerRouterHandler]:
         return await download(request, found)
 
     @delete(
-        "/{export_id:uuid}",
+        "/{export_id:str}",
         summary="Cancel or remove an export",
         operation_class=documented(path=ExportPath),
         responses=_PROBLEMS | problems(404),

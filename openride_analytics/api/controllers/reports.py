@@ -108,7 +108,7 @@ def _many(desk: Reports) -> list[ControllerRouterHandler]:
 
 def _one(desk: Reports) -> list[ControllerRouterHandler]:
     @get(
-        "/schedule/{schedule_id:uuid}",
+        "/schedule/{schedule_id:str}",
         summary="A schedule",
         operation_class=documented(path=SchedulePath, example=examples.SCHEDULE),
         responses=_PROBLEMS | problems(404),
@@ -119,7 +119,7 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
         return _found(await desk.get(schedule_id, whose(request)))
 
     @patch(
-        "/schedule/{schedule_id:uuid}",
+        "/schedule/{schedule_id:str}",
         summary="Change a schedule",
         operation_class=documented(path=SchedulePath, body=examples.PATCH, example=examples.SCHEDULE),
         responses=_PROBLEMS | problems(404, 408, 413, 415, 422),
@@ -137,7 +137,7 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
             raise _unprocessable(group) from None
 
     @delete(
-        "/schedule/{schedule_id:uuid}",
+        "/schedule/{schedule_id:str}",
         summary="Delete a schedule",
         operation_class=documented(path=SchedulePath),
         responses=_PROBLEMS | problems(404),
@@ -148,7 +148,7 @@ def _one(desk: Reports) -> list[ControllerRouterHandler]:
         if not await desk.delete(schedule_id, whose(request)):
             raise NotFoundException
 
-    allowed = options("/schedule/{schedule_id:uuid}", "GET", "PATCH", "DELETE")
+    allowed = options("/schedule/{schedule_id:str}", "GET", "PATCH", "DELETE")
     return [allowed, get_schedule, change_schedule, delete_schedule]
 
 

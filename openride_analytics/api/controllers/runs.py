@@ -43,7 +43,7 @@ def runs(desk: Reports) -> list[ControllerRouterHandler]:
 
 def _asking(desk: Reports) -> list[ControllerRouterHandler]:
     @post(
-        "/schedule/{schedule_id:uuid}/execute",
+        "/schedule/{schedule_id:str}/execute",
         status_code=202,
         summary="Run it now",
         operation_class=documented(
@@ -72,7 +72,7 @@ def _asking(desk: Reports) -> list[ControllerRouterHandler]:
         return Response(found, status_code=202, headers=headers)
 
     @get(
-        "/schedule/{schedule_id:uuid}/preview",
+        "/schedule/{schedule_id:str}/preview",
         summary="What it would mail now",
         operation_class=documented(path=SchedulePath, example=examples.PREVIEW),
         responses=_PROBLEMS | problems(504),
@@ -91,7 +91,7 @@ def _asking(desk: Reports) -> list[ControllerRouterHandler]:
 
 def _having(desk: Reports) -> list[ControllerRouterHandler]:
     @get(
-        "/schedule/{schedule_id:uuid}/executions",
+        "/schedule/{schedule_id:str}/executions",
         summary="The runs of a schedule",
         operation_class=documented(ExecutionsQuery, path=SchedulePath, example=examples.EXECUTIONS),
         dependencies={"asked": asks(ExecutionsQuery)},
@@ -107,7 +107,7 @@ def _having(desk: Reports) -> list[ControllerRouterHandler]:
         return found
 
     @get(
-        "/executions/{execution_id:uuid}",
+        "/executions/{execution_id:str}",
         summary="A run",
         operation_class=documented(path=ExecutionPath, example=examples.EXECUTION),
         responses=_PROBLEMS,
