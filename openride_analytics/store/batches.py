@@ -7,10 +7,10 @@ For what can be done without Redis: a batch that fails opens the breaker, and wh
 import asyncio
 from typing import Any, Final, TypeAlias
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from openride_analytics.store.breaker import Breaker
-from openride_analytics.store.redis import Client
+from openride_analytics.store.redis import Client, leave_behind
 
 # A deadline passes in so many steps, each of which the event loop has to come round for: while it is held up, Redis may
 # have answered long ago. To connect takes some 25 rounds, a step at least two.
@@ -87,6 +87,11 @@ class Batches:
             pipeline = self._client.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
-            return list(await pipeline.execute(raise_on_error=False))
+            answers = list(await pipeline.execute(raise_on_error=False))
+            await leave_behind(self._client, answers)
+            return answers
+        except ResponseError as error:
+            await leave_behind(self._client, [error])
+            return [error] * len(commands)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             return [error] * len(commands)

@@ -1,11 +1,13 @@
 """Redis: one client for all, each use of it within limits of its own: what can be had without it must not wait."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from openride_analytics import settings as tree
 
@@ -42,6 +44,18 @@ def connect(settings: tree.Redis, *, timeout: float = TIMEOUT_SECONDS) -> Client
     )
 
 
+async def leave_behind(client: Client, errors: Iterable[object]) -> None:
+    """Drop idle connections if one of `errors` says that they lead to a server that only reads: after a failover the
+    server of before keeps them open, while others are made to whatever the address leads to now.
+
+    Of a cluster the client sees to that itself, as it is told by MOVED. Scripts have the word in the middle.
+    """
+    if isinstance(client, Redis) and any(
+        isinstance(e, ResponseError) and "READONLY" in str(e) for e in errors
+    ):
+        await client.connection_pool.disconnect(inuse_connections=False)
+
+
 class Use:
     """One use of the client: so many commands `at_once`, each done within so many `seconds` or given up.
 
@@ -58,4 +72,8 @@ class Use:
     async def __call__(self, *command: object) -> Any:
         """What Redis answers. Raises RedisError, OSError, TimeoutError."""
         async with asyncio.timeout(self._seconds), self._turns:
-            return await self._client.execute_command(*command)
+            try:
+                return await self._client.execute_command(*command)
+            except ResponseError as error:
+                await leave_behind(self._client, [error])
+                raise

@@ -2,7 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -12,12 +16,15 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from openride_analytics import settings as tree
 from openride_analytics.clock import SystemClock
+from openride_analytics.embedded.redis import EmbeddedRedis
 from openride_analytics.settings import Secret
+from openride_analytics.store import breaker
 from openride_analytics.store import redis as module
 from openride_analytics.store.batches import Batches
 from openride_analytics.store.breaker import Breaker
 from openride_analytics.store.redis import Client, Use, connect
 from tests.support.fake_clickhouse import FakeClickHouse
+from tests.support.proxy import Proxy
 
 pytestmark = pytest.mark.redis
 
@@ -50,6 +57,52 @@ async def test_a_hung_server_costs_one_timeout() -> None:
             await client.get("key")
         assert time.monotonic() - begun < 0.8
         await client.aclose()
+
+
+Ask: TypeAlias = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def servers(tmp_path: Path) -> AsyncIterator[list[EmbeddedRedis]]:
+    """Two, of which one may take over from the other."""
+    found = [EmbeddedRedis(tmp_path / name) for name in ("before", "after")]
+    async with AsyncExitStack() as stack:
+        for server in found:
+            await server.start()
+            stack.push_async_callback(server.stop)
+        yield found
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda client: Use(client, seconds=5, at_once=4),
+        lambda client: Batches(client, Breaker("redis", SystemClock()), seconds=5),
+    ],
+    ids=["a use", "batches"],
+)
+@pytest.mark.parametrize("at_once", [1, 4])
+async def test_after_a_failover_nobody_stays_with_the_server_of_before(
+    servers: list[EmbeddedRedis],
+    how: Callable[[Client], Ask],
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It keeps connections open, and only reads from then on."""
+    monkeypatch.setattr(breaker, "OPEN_SECONDS", 0.0)
+    count = ("EVAL", "return redis.call('INCR', KEYS[1])", 1, "count")
+    before, after = (urlsplit(server.url) for server in servers)
+    async with Proxy(str(before.hostname), cast("int", before.port)) as name, AsyncExitStack() as stack:
+        client = connect(settings_for(f"redis://127.0.0.1:{name.port}/0"))
+        stack.push_async_callback(client.aclose)
+        ask = how(client)
+        await asyncio.gather(*(ask(*count) for _ in range(at_once)))
+        name.lead_to(str(after.hostname), cast("int", after.port))
+        operator: Any = connect(settings_for(servers[0].url))
+        stack.push_async_callback(operator.aclose)
+        await operator.execute_command("REPLICAOF", "127.0.0.1", "1")
+        await asyncio.gather(*(ask(*count) for _ in range(at_once)), return_exceptions=True)
+        assert await ask(*count) == 1
 
 
 @pytest.fixture(params=["one server", "cluster"])

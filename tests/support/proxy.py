@@ -57,6 +57,10 @@ class Proxy:
         """
         self._fault, self._bytes_left, self._on = fault, after, on
 
+    def lead_to(self, host: str, port: int) -> None:
+        """New connections go there, as where a name has got another address; those that there are go on."""
+        self._target = (host, port)
+
     def mend(self) -> None:
         """Pass everything on again, on new connections."""
         self._fault = None
