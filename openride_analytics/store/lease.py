@@ -9,15 +9,15 @@ one: what is done under a lease must bear that.
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from openride_analytics.errors import Ambiguous, Retryable
 from openride_analytics.store.clickhouse import ClickHouse
 
 TABLE: Final = "schema_lease"
-SECONDS: Final = 60  # longer than any one statement may take
+SECONDS: Final = 60
 WAIT_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 0.25
 
@@ -31,7 +31,7 @@ FROM {TABLE} WHERE generation = (SELECT max(generation) FROM {TABLE}) GROUP BY g
 
 
 class Lease:
-    """A lease that is held; `renew` before each step that takes long."""
+    """A lease that is held; `renew` it before each step, `keep` it during one that takes long."""
 
     def __init__(self, clickhouse: ClickHouse, generation: int, holder: str) -> None:
         self._clickhouse = clickhouse
@@ -45,6 +45,25 @@ class Lease:
         if now - self._renewed > SECONDS / 6:
             await _write(self._clickhouse, self._generation, self._holder)
             self._renewed = now
+
+    async def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Hold it as long as `work` takes, which ends where it can be held no longer. Raises what `work` raises; else
+        Retryable."""
+        working = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait([working], timeout=SECONDS / 6))[0]:
+                await self._try_to_renew()
+            await working
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _try_to_renew(self) -> None:
+        try:
+            await self.renew()
+        except Retryable:
+            if asyncio.get_running_loop().time() - self._renewed > SECONDS:
+                raise
 
     async def release(self) -> None:
         """Let the next one begin at once."""

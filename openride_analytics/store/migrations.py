@@ -29,6 +29,8 @@ _UNKNOWN_DATABASE: Final = 81
 _SYNTAX_ERROR: Final = 62
 # Long enough for a CREATE on every server of a cluster.
 _STATEMENT_SECONDS: Final = 50.0
+# What fills a table from another, or changes what is stored, takes as long as there is much of it.
+_LONGEST_SECONDS: Final = 86_400.0
 
 _RECORDED: Final = f"SELECT DISTINCT version, name, checksum FROM {LEDGER} ORDER BY version"  # noqa: S608
 _ENGINES: Final = "SELECT name, engine_full FROM system.tables WHERE database = {database:String}"
@@ -110,9 +112,8 @@ def _own_tables(target: Target) -> list[str]:
 
 async def _run(clickhouse: ClickHouse, migration: Migration, target: Target, held: Lease) -> None:
     for number, statement in enumerate(render(migration.template, target), 1):
-        await held.renew()
         try:
-            await clickhouse.execute(statement, timeout=_STATEMENT_SECONDS, name="migrate")
+            await _execute(clickhouse, statement, held)
         except ServerFailure as error:
             if isinstance(error, SchemaDrift) or error.code == _SYNTAX_ERROR:
                 raise Fatal(f"migration {migration.name}, statement {number}: {error.problem}") from None
@@ -148,11 +149,12 @@ async def _retain(
 ) -> None:
     """ALTER the TTLs that differ; ClickHouse then applies them to what is stored in the background."""
     for retention in await _outdated(clickhouse, migrations, target):
-        await held.renew()
         table = f"{target.database}.{retention.table} {target.on_cluster}"
-        await clickhouse.execute(
-            f"ALTER TABLE {table} MODIFY TTL {retention.expression}",
-            timeout=_STATEMENT_SECONDS,
-            name="migrate",
-        )
+        await _execute(clickhouse, f"ALTER TABLE {table} MODIFY TTL {retention.expression}", held)
         logger.info("changed a table's TTL", extra={"table": retention.table, "ttl": retention.expression})
+
+
+async def _execute(clickhouse: ClickHouse, statement: str, held: Lease) -> None:
+    """However long it takes, while the server lets us hold the lease: that tells one at work from one that hangs."""
+    await held.renew()
+    await held.keep(clickhouse.execute(statement, timeout=_LONGEST_SECONDS, name="migrate"))

@@ -12,6 +12,7 @@ import pytest
 from openride_analytics import settings as tree
 from openride_analytics.errors import Fatal, Retryable
 from openride_analytics.store import lease as leases
+from openride_analytics.store import migrations
 from openride_analytics.store.clickhouse import ClickHouse
 from openride_analytics.store.migration_files import Migration, read
 from openride_analytics.store.migrations import apply, migrate
@@ -131,6 +132,41 @@ async def test_the_lease_of_a_dead_process_expires(migrated: ClickHouse) -> None
     )
     async with asyncio.timeout(5), leases.lease(migrated) as held:
         assert held
+
+
+def slowly(seconds: int) -> Migration:
+    """One whose second statement takes so long."""
+    fill = (
+        f"INSERT INTO {{{{local:t}}}} SELECT sleepEachRow(0.5) FROM numbers({seconds * 2}) "
+        "SETTINGS max_block_size = 1, max_threads = 1"
+    )
+    return Migration.of("0001_t.sql", f"{KEEPING}; {fill}")
+
+
+async def test_to_fill_a_table_may_take_longer_than_to_make_one(
+    clickhouse: ClickHouse, warehouse_settings: tree.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "_STATEMENT_SECONDS", 3.0)
+    assert await apply(clickhouse, [slowly(5)], warehouse_settings) == ["0001_t.sql"]
+
+
+async def test_the_lease_is_held_as_long_as_a_statement_takes(
+    clickhouse: ClickHouse, warehouse_settings: tree.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SECONDS", 0.6)
+    await apply(clickhouse, [slowly(2)], warehouse_settings)
+    block = await clickhouse.select("SELECT countIf(released = 0) AS writes FROM schema_lease")
+    assert block.one()["writes"] > 2
+
+
+async def test_what_is_done_under_a_lease_ends_where_that_cannot_be_held(
+    migrated: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SECONDS", 0.3)
+    async with leases.lease(migrated) as held:
+        await migrated.close()
+        with pytest.raises(Retryable, match="closed"):
+            await held.keep(asyncio.sleep(60))
 
 
 async def test_a_migrated_schema_has_no_problems(
