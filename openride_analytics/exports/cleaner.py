@@ -14,7 +14,7 @@ from openride_analytics.errors import Retryable
 from openride_analytics.exports.attempt import left_behind
 from openride_analytics.exports.files import FileStore, parts_of
 from openride_analytics.schema.exports import Status
-from openride_analytics.store.jobs import Jobs
+from openride_analytics.store.jobs import Job, Jobs
 from openride_analytics.supervisor import Child
 
 log = logging.getLogger("openride.exports")
@@ -70,11 +70,16 @@ class Cleaner:
             if parts is None or self._clock.time() - since < STRAY_SECONDS:
                 continue
             job = await self._jobs.get(parts[0])
-            if job is None or job.result.get("file") != name:
+            if job is None or (job.result.get("file") != name and not _at_work(job, parts[1])):
                 await self._files.delete(name)
         for folder, export_id, generation, since in await asyncio.to_thread(left_behind, self._scratch):
             if self._clock.time() - since < self._jobs.lease_ms / 1000:
                 continue
             job = await self._jobs.get(export_id)
-            if job is None or job.status != Status.PROCESSING or job.generation != generation:
+            if job is None or not _at_work(job, generation):
                 await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
+def _at_work(job: Job, generation: int) -> bool:
+    """Whether that attempt is the one that goes on, however old what it has made is by a clock that may be wrong."""
+    return job.status == Status.PROCESSING and job.generation == generation

@@ -173,6 +173,22 @@ async def test_a_file_of_which_nobody_has_said_yet_that_it_is_there_is_not_swept
     assert files(folder) == [just_made]
 
 
+async def test_a_file_that_is_being_told_of_is_not_swept_away_by_a_clock_that_is_ahead(
+    thousands: dict[str, str], tmp_path: Path
+) -> None:
+    """As of another replica, which shares the storage; the worker waits for Redis to say that the file is there."""
+    async with exporting(thousands, count=0, now=NOW) as (given, api):
+        await ask(api, somebody(), **BOOKINGS)
+        claim = await given.jobs.claim()
+        assert claim is not None
+        made_now = tmp_path / "exports" / f"{claim.job.id}.{claim.job.generation}.csv"
+        made_now.parent.mkdir(parents=True, exist_ok=True)
+        made_now.write_bytes(b"x")
+        os.utime(made_now, (0, 0))
+        await cleaner.Cleaner(given.jobs, given.files, tmp_path / "exports", given.clock).sweep()
+    assert files(tmp_path / "exports") == [made_now]
+
+
 async def test_what_belongs_to_no_export_is_swept_away(thousands: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "exports"
     async with exporting(thousands, count=0) as (given, _):
