@@ -65,6 +65,8 @@ class Postgres:
                 min_size=0,
                 max_size=_MAX_CONNECTIONS,
                 timeout=CONNECT_SECONDS,
+                # One that is kept no longer fits a table that a newer version has added a column to.
+                statement_cache_size=0,
                 server_settings={"timezone": "UTC", "application_name": "openride-analytics"},
             )
 

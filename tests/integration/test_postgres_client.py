@@ -68,6 +68,22 @@ async def test_times_are_utc(postgres: Postgres) -> None:
     assert await postgres.fetch("SELECT current_setting('timezone') AS zone") == [{"zone": "UTC"}]
 
 
+async def test_a_table_that_another_version_adds_a_column_to_is_read_on(postgres: Postgres) -> None:
+    """Also in a transaction, in which a statement that was prepared for the table of before cannot be repeated."""
+
+    async def read() -> list[str]:
+        async with postgres.connection(timeout=5) as connection, connection.transaction():
+            return list(await connection.fetchrow("SELECT * FROM changing"))
+
+    await postgres.execute("CREATE TABLE changing AS SELECT 'a' AS one")
+    try:
+        await read()
+        await postgres.execute("ALTER TABLE changing ADD COLUMN two text DEFAULT 'b'")
+        assert await read() == ["a", "b"]
+    finally:
+        await postgres.execute("DROP TABLE changing")
+
+
 async def test_what_a_statement_deserves_passes_through(postgres: Postgres) -> None:
     with pytest.raises(asyncpg.UndefinedTableError):
         await postgres.execute("DELETE FROM no_such_table")
