@@ -7,7 +7,7 @@ runs: every statement of a migration is therefore one that may be repeated.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -31,6 +31,7 @@ _SYNTAX_ERROR: Final = 62
 _STATEMENT_SECONDS: Final = 50.0
 # What fills a table from another, or changes what is stored, takes as long as there is much of it.
 _LONGEST_SECONDS: Final = 86_400.0
+_IN_THE_BACKGROUND: Final = {"alter_sync": 0}
 
 _RECORDED: Final = f"SELECT DISTINCT version, name, checksum FROM {LEDGER} ORDER BY version"  # noqa: S608
 _ENGINES: Final = "SELECT name, engine_full FROM system.tables WHERE database = {database:String}"
@@ -150,11 +151,15 @@ async def _retain(
     """ALTER the TTLs that differ; ClickHouse then applies them to what is stored in the background."""
     for retention in await _outdated(clickhouse, migrations, target):
         table = f"{target.database}.{retention.table} {target.on_cluster}"
-        await _execute(clickhouse, f"ALTER TABLE {table} MODIFY TTL {retention.expression}", held)
+        statement = f"ALTER TABLE {table} MODIFY TTL {retention.expression}"
+        await _execute(clickhouse, statement, held, _IN_THE_BACKGROUND)
         logger.info("changed a table's TTL", extra={"table": retention.table, "ttl": retention.expression})
 
 
-async def _execute(clickhouse: ClickHouse, statement: str, held: Lease) -> None:
+async def _execute(
+    clickhouse: ClickHouse, statement: str, held: Lease, settings: Mapping[str, int] | None = None
+) -> None:
     """However long it takes, while the server lets us hold the lease: that tells one at work from one that hangs."""
     await held.renew()
-    await held.keep(clickhouse.execute(statement, timeout=_LONGEST_SECONDS, name="migrate"))
+    work = clickhouse.execute(statement, timeout=_LONGEST_SECONDS, name="migrate", settings=settings)
+    await held.keep(work)

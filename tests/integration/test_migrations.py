@@ -107,6 +107,17 @@ async def test_changing_one_retention_leaves_the_others(
     assert await ttl(migrated, "location_events") == "toDateTime(ingested_at) + toIntervalDay(30)"
 
 
+async def test_what_is_stored_need_not_be_looked_through_before_a_changed_ttl_holds(
+    migrated: ClickHouse, warehouse_settings: tree.Settings
+) -> None:
+    await migrated.execute("INSERT INTO booking_events (event_id) SELECT generateUUIDv4()")
+    await migrated.execute("SYSTEM STOP MERGES booking_events")  # nor is anything else done to it
+    async with asyncio.timeout(20):
+        await migrate(migrated, with_days(warehouse_settings, 7))
+    await migrated.execute("SYSTEM START MERGES booking_events")
+    assert await ttl(migrated, "booking_events") == "toDateTime(ingested_at) + toIntervalDay(7)"
+
+
 async def test_a_ttl_that_is_right_is_not_altered(
     migrated: ClickHouse, warehouse_settings: tree.Settings
 ) -> None:
