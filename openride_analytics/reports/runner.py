@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -81,23 +82,32 @@ class Runner:
             await asyncio.gather(stop, *in_hand, return_exceptions=True)
 
     async def enqueue(self) -> None:
-        """Whatever is due becomes a run: of each schedule the latest period; those before it were missed.
+        """What is due becomes a run: of each schedule the latest period; those before it were missed.
 
+        Some schedules at a time. Those that cannot be followed stay due: they must not be all that is looked at.
         Raises Retryable.
         """
-        now = utc_now(self._clock)
-        for schedule in await self._schedules.due(now):
-            try:
-                turn, occurrences = _occurrences(schedule, now)
-            except Invalid as error:  # a zone that this system knows no more
-                log.warning(
-                    "a schedule cannot be followed",
-                    extra={"schedule_id": str(schedule.id), "problem": str(error)},
-                )
-                continue
-            made = await self._runs.enqueue(schedule, turn, occurrences, now)
-            for _ in range(made.count("missed")):
-                self._metrics.report_runs_total.labels(str(schedule.terms.report_type), "missed").inc()
+        now, unfollowed = utc_now(self._clock), list[UUID]()
+        while schedules := await self._schedules.due(now, unfollowed):
+            cannot = [one.id for one in schedules if not await self._follow(one, now)]
+            if len(cannot) < len(schedules):
+                return
+            unfollowed += cannot
+
+    async def _follow(self, schedule: StoredSchedule, now: datetime) -> bool:
+        """Whether it can be. Raises Retryable."""
+        try:
+            turn, occurrences = _occurrences(schedule, now)
+        except Invalid as error:  # a zone that this system knows no more
+            log.warning(
+                "a schedule cannot be followed",
+                extra={"schedule_id": str(schedule.id), "problem": str(error)},
+            )
+            return False
+        made = await self._runs.enqueue(schedule, turn, occurrences, now)
+        for _ in range(made.count("missed")):
+            self._metrics.report_runs_total.labels(str(schedule.terms.report_type), "missed").inc()
+        return True
 
     async def call_off(self) -> None:
         """End runs that wait for a schedule that is paused or gone. Raises Retryable."""

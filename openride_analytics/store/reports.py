@@ -153,10 +153,10 @@ class Schedules:
             found = await connection.fetchval(statement("reports/schedule_delete"), schedule_id, subject, now)
         return found is not None
 
-    async def due(self, now: datetime) -> list[StoredSchedule]:
-        """Some of those that are due."""
+    async def due(self, now: datetime, but: Sequence[UUID]) -> list[StoredSchedule]:
+        """Some of those that are due, `but` these."""
         async with reach(self._postgres) as connection:
-            rows = await connection.fetch(statement("reports/due"), now)
+            rows = await connection.fetch(statement("reports/due"), now, but)
         return [_schedule(row) for row in rows]
 
     async def addressed(self, schedule_id: UUID) -> list[str]:

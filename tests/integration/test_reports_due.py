@@ -143,3 +143,18 @@ async def test_runs_are_counted(bureau: Bureau) -> None:
         return bureau.metrics.registry.get_sample_value("openride_report_runs_total", labels)
 
     assert (counted("missed"), counted("completed")) == (2, 1)
+
+
+async def test_schedules_whose_zones_are_known_no_more_keep_no_other_waiting(bureau: Bureau) -> None:
+    """As many of them as are looked at together, and longer overdue."""
+    clock = MovedClock("2026-11-24T07:00:00Z")
+    for _ in range(100):
+        await bureau.schedule(clock)
+    zone = "jsonb_set(parameters, '{timezone}', '\"Mars/Olympus\"')"
+    await bureau.postgres.execute(
+        f"UPDATE report_schedules SET owner_subject = 'others', parameters = {zone}"
+    )
+    good = await bureau.schedule(clock, parameters={"timezone": "Europe/London", "time": "08:01"})
+    clock.set("2026-11-24T09:00:00Z")
+    outcomes = await once(bureau.replica(clock), clock)
+    assert (outcomes, await bureau.statuses(good)) == (["completed"], [("completed", "11-23")])
