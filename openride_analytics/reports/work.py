@@ -111,20 +111,20 @@ class Work:
     async def _made_and_mailed(self, run: Run, stopping: asyncio.Event) -> str:
         if run.attempts > self.settings.reports.max_attempts:
             why = f"it was begun {run.attempts - 1} times and never came to an end"
-            return await self._end(run, RunStatus.FAILED, error=why)
+            return await self._unmade(run, why)
         try:
             rendered = await unless(stopping, self._rendered(run))
         except Retryable as error:
             return await self._later(run, f"{error.dependency} cannot answer now")
         except TooMuch as error:
-            return await self._end(run, RunStatus.FAILED, error=f"it takes {error}")
+            return await self._unmade(run, f"it takes {error}")
         except (Stopped, Lost):
             raise
         except Exception:
             # A defect in one report must not stop the others: it is told here, and to the owner.
             log.exception("a report could not be made", extra={"execution_id": str(run.id)})
             why = "an error in the service; its log has it under the id of this execution"
-            return await self._end(run, RunStatus.FAILED, error=why)
+            return await self._unmade(run, why)
         await self._mail(run, rendered, stopping)
         return await self._account(run, rendered)
 
@@ -210,13 +210,22 @@ class Work:
     async def _later(self, run: Run, why: str) -> str:
         """Again after a pause that grows; the last time it fails."""
         if run.attempts >= self.settings.reports.max_attempts:
-            return await self._end(run, RunStatus.FAILED, error=f"given up after {run.attempts} tries: {why}")
+            return await self._unmade(run, f"given up after {run.attempts} tries: {why}")
         first = self.settings.reports.retry_seconds
         pause = min(LONGEST_PAUSE, first * _PAUSE_FACTOR ** (run.attempts - 1))
         at = utc_now(self.clock) + timedelta(seconds=pause)
         if not await self._told(self.runs.put_back, run, at, why, counts=True):
             raise Lost
         return "retried"
+
+    async def _unmade(self, run: Run, why: str) -> str:
+        """The end of a run of which no report can be made; some may have been sent one that was made before."""
+        rows = await self._recipients(run)
+        had = [row for row in rows if row["status"] in ("sent", "uncertain")]
+        if not had:
+            return await self._end(run, RunStatus.FAILED, error=why)
+        before = f"{len(had)} of {len(rows)} recipients had been sent it before"
+        return await self._end(run, RunStatus.PARTIAL, error=f"{why}; {before}")
 
     async def _end(
         self, run: Run, status: RunStatus, *, error: str | None, rendered: Rendered | None = None

@@ -135,6 +135,21 @@ async def test_after_the_last_try_it_is_over(
     assert (outcomes, run["status"], run["recipients"][OBI]) == (["retried", "partial"], "partial", "refused")
 
 
+@pytest.mark.parametrize("error", [Retryable("clickhouse", "away"), TooMuch("time"), ZeroDivisionError()])
+async def test_a_report_that_some_have_had_and_cannot_be_made_again_is_partial(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule, error: Exception
+) -> None:
+    bureau.sender.answers = {OBI: [BUSY]}
+    replica = bureau.replica(clock, {"REPORT_MAX_ATTEMPTS": "2", "REPORT_PAUSE_AFTER_FAILURES": "1"})
+    outcomes = await once(replica, clock)
+    bureau.maker.fails = [error]
+    clock.set("2026-11-24T10:00:00Z")
+    outcomes += await once(replica, clock)
+    run, kept = await only(bureau, schedule), await bureau.read(schedule)
+    assert (outcomes, run["status"], kept.failures) == (["retried", "partial"], "partial", 0)
+    assert run["error_message"].endswith("; 2 of 3 recipients had been sent it before")
+
+
 async def test_while_clickhouse_is_away_the_run_waits(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
