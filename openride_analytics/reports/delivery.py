@@ -1,7 +1,6 @@
 """Mails a rendered report: a message and a connection for each recipient, who sees no other."""
 
 import asyncio
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from email.errors import MessageError
 from functools import partial
@@ -15,6 +14,9 @@ from openride_analytics.settings.tree import Smtp
 __all__ = ["Delivery", "Status", "deliver", "tell"]
 
 _NO_MESSAGE = Delivery(Status.REFUSED, "the address (in ASCII) or the subject cannot be put into a message")
+_NO_AUTHORITIES = Delivery(
+    Status.RETRY, "the authorities to trust (SMTP_SSL_CAFILE) cannot be read now", general=True
+)
 _NO_SERVER = Delivery(Status.REFUSED, "no mail server is set (SMTP_HOST)", general=True)
 
 
@@ -47,12 +49,11 @@ async def deliver(
         )
 
     found: dict[str, Delivery] = {}
-    context = await _context(smtp)
     trouble: Delivery | None = None
     for recipient in recipients:
         if recipient in found:
             continue
-        found[recipient] = trouble or await _send(smtp, context, recipient, partial(message, recipient))
+        found[recipient] = trouble or await _send(smtp, recipient, partial(message, recipient))
         trouble = found[recipient] if found[recipient].general else None
     return found
 
@@ -64,16 +65,10 @@ async def tell(smtp: Smtp, address: str, *, subject: str, text: str, message_id:
         own = message_id_for(message_id, address, smtp.from_email)
         return notice(text, subject=subject, sender=smtp.from_email, recipient=address, message_id=own)
 
-    return await _send(smtp, await _context(smtp), address, message)
+    return await _send(smtp, address, message)
 
 
-async def _context(smtp: Smtp) -> ssl.SSLContext | None:
-    return await asyncio.to_thread(tls_context, smtp)
-
-
-async def _send(
-    smtp: Smtp, context: ssl.SSLContext | None, recipient: str, make: Callable[[], bytes]
-) -> Delivery:
+async def _send(smtp: Smtp, recipient: str, make: Callable[[], bytes]) -> Delivery:
     if smtp.host is None:
         return _NO_SERVER
     try:
@@ -83,6 +78,10 @@ async def _send(
         MessageError,
     ):  # a line break in a header, or no address: nothing that may reach a server
         return _NO_MESSAGE
+    try:
+        context = await asyncio.to_thread(tls_context, smtp)
+    except OSError:  # of `ssl` too: nothing has been sent
+        return _NO_AUTHORITIES
     return await Session(smtp, context).send(recipient, raw)
 
 

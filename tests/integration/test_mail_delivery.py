@@ -265,6 +265,22 @@ async def test_a_certificate_that_is_not_to_be_trusted_ends_it(
     assert b"MAIL" not in server.heard
 
 
+@pytest.mark.parametrize("broken", ["away", "empty"])
+async def test_without_the_authorities_to_trust_it_may_be_tried_again(
+    tmp_path: Path, server: MailServer, broken: str
+) -> None:
+    """As while a mounted secret is being replaced."""
+    file = tmp_path / "trusted.pem"
+    file.touch()
+    settings = smtp(server.port, SMTP_USE_TLS="true", SMTP_SSL_CAFILE=str(file))
+    if broken == "away":
+        file.unlink()
+    found = [*(await sent(settings, ADA)).values()]
+    found.append(await tell(settings, ADA, subject="Report failed", text="why", message_id=RUN))
+    assert [(each.status, each.general) for each in found] == [(Status.RETRY, True)] * 2
+    assert server.connections == 0
+
+
 async def test_the_user_logs_in(trusted: Authority) -> None:
     async with MailServer(tls=trusted.server("127.0.0.1"), login=True) as server:
         login = {"SMTP_USER": USER, "SMTP_PASSWORD": PASSWORD}
