@@ -163,9 +163,10 @@ return found[1]
 """
 )
 
-# KEYS: job, owner's, ends, active, idempotency. ARGV: id, owner.
+# KEYS: job, owner's, ends, active, idempotency. ARGV: id, owner. The caller's key may be another job's by now.
 FORGET: Final = """
-redis.call('DEL', KEYS[1], KEYS[5])
+redis.call('DEL', KEYS[1])
+if redis.call('HGET', KEYS[5], 'id') == ARGV[1] then redis.call('DEL', KEYS[5]) end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[2] .. ':' .. ARGV[1])

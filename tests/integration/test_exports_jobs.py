@@ -280,6 +280,25 @@ async def test_nothing_is_left_of_a_forgotten_job(jobs: Jobs, client: Any) -> No
     assert [key async for key in client.scan_iter(f"{module._SAME_SLOT}*")] == []
 
 
+async def test_to_forget_a_job_forgets_no_key_that_was_used_for_another_since(
+    jobs: Jobs, client: Any
+) -> None:
+    """A key is remembered from when it was used, a job for as long from its end."""
+    first = await create(jobs, once=("key", "print"))
+    await jobs.finish(await claimed(jobs), "completed", {})
+    job = await jobs.get(first)
+    assert job is not None
+    await client.pexpire(job.remembered, 1)
+
+    async def forgotten() -> bool:
+        return not await client.exists(job.remembered)
+
+    await poll(forgotten)
+    second = await create(jobs, once=("key", "print"))
+    await jobs.forget(job.id, job.owner, job.remembered)
+    assert await create(jobs, once=("key", "print")) == second != first
+
+
 async def test_no_subject_is_in_redis(jobs: Jobs, client: Any) -> None:
     subject = f"{uuid4()}@example.com"
     id_ = await create(jobs, subject=subject, once=("key", "print"))
