@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import io
 import os
 import shutil
@@ -15,6 +16,7 @@ from openride_analytics.errors import Fatal, Retryable
 from openride_analytics.exports.files import Opened, parts_of
 
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_FILE: Final = (errno.ELOOP, errno.ENXIO, errno.EISDIR)  # a link, a socket, a directory
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -39,7 +41,7 @@ class Directory:
 
     async def delete(self, name: str) -> None:
         if parts_of(name) is not None:
-            with contextlib.suppress(FileNotFoundError):
+            with _translated(), contextlib.suppress(FileNotFoundError):
                 await asyncio.to_thread((self._path / name).unlink)
 
     async def usable(self) -> str:
@@ -58,16 +60,18 @@ class Directory:
 
     def _open(self, name: str) -> list["_File"]:
         """One at most. The very file that was looked at, not whatever has its name a moment later."""
-        try:
-            with _directory(self._path) as folder:
-                file = os.open(name, _FILE, dir_fd=folder)
-        except OSError:  # not there, or a link
-            return []
-        opened = _File(file)
-        return [opened] if opened.is_regular else []
+        with _translated(), contextlib.suppress(FileNotFoundError), _directory(self._path) as folder:
+            try:
+                opened = _File(os.open(name, _FILE, dir_fd=folder))
+            except OSError as error:
+                if error.errno in _NO_FILE:
+                    return []
+                raise
+            return [opened] if opened.is_regular else []
+        return []
 
     def _names(self) -> list[tuple[str, float]]:
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._path) as entries:
+        with _translated(), contextlib.suppress(FileNotFoundError), os.scandir(self._path) as entries:
             return [
                 (entry.name, entry.stat(follow_symlinks=False).st_mtime)
                 for entry in entries

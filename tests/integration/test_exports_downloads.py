@@ -203,3 +203,34 @@ async def test_what_belongs_to_no_export_is_swept_away(thousands: dict[str, str]
         tidying = cleaner.Cleaner(given.jobs, given.files, folder, given.clock)
         await tidying.sweep()
     assert files(folder) == [foreign]
+
+
+async def test_files_of_other_attempts_are_swept_away_and_the_exports_own_is_not(
+    done: tuple[Served, dict[str, str], str, Path], thousands: dict[str, str], tmp_path: Path
+) -> None:
+    *_, own = done
+    export_id = own.name.partition(".")[0]
+    others = [own.with_name(f"{export_id}.{generation}.csv") for generation in (0, 2)]
+    for file in (own, *others):
+        file.touch()
+        os.utime(file, (0, 0))
+    async with exporting(thousands, count=0) as (given, _):
+        await cleaner.Cleaner(given.jobs, given.files, tmp_path / "exports", given.clock).sweep()
+    assert files(tmp_path / "exports") == [own]
+
+
+async def test_where_files_cannot_be_reached_one_is_told_to_come_again(
+    done: tuple[Served, dict[str, str], str, Path],
+) -> None:
+    """Not that the file is gone."""
+    api, who, path, file = done
+    aside = file.parent.rename(file.parent.with_name("aside"))
+    file.parent.symlink_to(file.parent)
+    answers = [
+        (await api.get(f"{path}/download", **who)).status_code,
+        (await api.client.delete(path, headers=who)).status_code,
+    ]
+    file.parent.unlink()
+    aside.rename(file.parent)
+    answers.append((await api.get(f"{path}/download", **who)).status_code)
+    assert answers == [503, 503, 200]
