@@ -1,6 +1,7 @@
 """What goes wrong while files are made, kept and had back."""
 
 import asyncio
+import os
 import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -11,9 +12,13 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from redis.asyncio import Redis
 
 from openride_analytics import settings as tree
 from openride_analytics.api.dependencies import questions
+from openride_analytics.exports import worker
+from openride_analytics.exports.cleaner import Cleaner
+from openride_analytics.exports.files import parts_of
 from openride_analytics.exports.writing import NICENESS, Progress, Short, Task, check
 from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
@@ -297,6 +302,101 @@ async def test_a_file_has_the_rows_that_were_counted_or_those_that_came_meanwhil
             said.append(progress.total)
     await clickhouse.close()
     assert said == [there, there, None, None]
+
+
+async def test_a_count_that_clickhouse_does_not_answer_at_once_is_asked_for_again(
+    thousands: dict[str, str],
+) -> None:
+    who = somebody()
+    async with (
+        Proxy("127.0.0.1", int(thousands["CLICKHOUSE_PORT"])) as proxy,
+        exporting(thousands | {"CLICKHOUSE_PORT": str(proxy.port)}, now=NOW) as (_, api),
+    ):
+        proxy.arm(Fault.RESET, on=b"count()")
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await eventually(lambda: proxy.struck > 0)
+        proxy.mend()
+        found = await over(api, who, export_id)
+    assert (found["status"], found["error"], found["row_count"]) == ("completed", None, THOUSANDS)
+
+
+async def test_a_file_that_cannot_be_put_away_at_once_is_put_away_later(
+    thousands: dict[str, str],
+    s3: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A storage that is away for longer than its client asks again by itself."""
+    monkeypatch.setattr(worker, "AWAY_SECONDS", 0.5)
+    who, address = somebody(), urlsplit(s3["EXPORT_S3_ENDPOINT"])
+    async with Proxy("127.0.0.1", address.port or 0) as proxy:
+        way = {"EXPORT_S3_ENDPOINT": f"http://127.0.0.1:{proxy.port}"}
+        async with exporting(thousands | s3 | way, now=NOW) as (_, api):
+            proxy.arm(Fault.RESET)
+            export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+            await eventually(lambda: "a file could not be put away yet" in caplog.text)
+            proxy.mend()
+            found = await over(api, who, export_id)
+            file = await api.get(f"/v1/exports/{export_id}/download", **who)
+            await api.client.delete(f"/v1/exports/{export_id}", headers=who)  # the storage is everybody's
+    assert (found["status"], found["file_size"], file.status_code) == ("completed", len(file.content), 200)
+
+
+async def test_a_file_that_was_put_away_for_an_export_that_is_no_more_is_removed(
+    thousands: dict[str, str], tmp_path: Path
+) -> None:
+    """Its lease was another's, or it was cancelled, while the file was being kept."""
+    who = somebody()
+    async with exporting(thousands, now=NOW) as (given, api):
+        cancelled = given.metrics.exports_total.labels("csv", "cancelled")
+        publish = given.files.publish
+
+        async def too_late(made: Path, name: str) -> int:
+            size = await publish(made, name)
+            await api.client.delete(f"/v1/exports/{parts_of(name)[0]}", headers=who)  # type: ignore[index]
+            return size
+
+        given.files.publish = too_late  # type: ignore[method-assign]
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await eventually(lambda: cancelled._value.get() == 1)
+        found = await status(api, who, export_id)
+    assert (found["status"], found["file_size"], files(tmp_path / "exports")) == ("cancelled", None, [])
+
+
+async def test_the_place_of_work_of_a_worker_who_works_is_not_swept_away(
+    hung: tuple[Proxy, dict[str, str]], tmp_path: Path
+) -> None:
+    """Though nothing was written there for long, and those of the same export's other attempts are."""
+    _, thousands = hung
+    who, working = somebody(), tmp_path / "exports" / "working"
+    async with exporting(thousands, now=NOW) as (given, api):
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await eventually(lambda: len(writers()) == 1)
+        own, other = working / f"{export_id}.1", working / f"{export_id}.2"
+        other.mkdir()
+        for folder in (own, other):
+            for path in (*folder.iterdir(), folder):
+                os.utime(path, (0, 0))
+        await Cleaner(given.jobs, given.files, tmp_path / "exports", given.clock).sweep()
+        left = list(working.iterdir())
+        await api.client.delete(f"/v1/exports/{export_id}", headers=who)
+    assert left == [own]
+
+
+async def test_after_redis_was_emptied_an_export_in_hand_ends_and_leaves_nothing(
+    hung: tuple[Proxy, dict[str, str]], tmp_path: Path, redis_url: str
+) -> None:
+    _, thousands = hung
+    who = somebody()
+    async with exporting(thousands, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await eventually(lambda: len(writers()) == 1)
+        async with Redis.from_url(redis_url) as client:
+            await client.delete(*[key async for key in client.scan_iter(f"{jobs_module._SAME_SLOT}*")])
+        await eventually(lambda: not writers())
+        await eventually(lambda: list((tmp_path / "exports" / "working").iterdir()) == [])
+        found = await api.get(f"/v1/exports/{export_id}/status", **who)
+    assert (found.status_code, files(tmp_path / "exports")) == (404, [])
 
 
 async def test_two_replicas_share_the_work_and_each_export_is_made_once(thousands: dict[str, str]) -> None:
