@@ -14,11 +14,12 @@ from openride_analytics.exports.directory import prepare
 from openride_analytics.exports.writing import Task, Told
 
 END_SECONDS: Final = 5.0
+LONGEST_SECONDS: Final = 10_800.0  # of a process, whose own limits end it before, unless it hangs
 _WORKING: Final = "working"  # beside the files of a directory: a rename makes one of what was made here
 
 
 class Died(Exception):  # noqa: N818 - the name says what happened
-    """The process ended before it had said how it went."""
+    """The process ended, or had to be ended, before it had said how it went."""
 
 
 class Attempt:
@@ -42,8 +43,10 @@ class Attempt:
             process.stdin.write(task.line())
             with contextlib.suppress(ConnectionError):
                 await process.stdin.drain()
-            async for line in process.stdout:
-                self.told = msgspec.json.decode(line, type=Told)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    async for line in process.stdout:
+                        self.told = msgspec.json.decode(line, type=Told)
             with contextlib.suppress(TimeoutError):  # by itself: to kill what has just ended confuses asyncio
                 await asyncio.wait_for(process.wait(), END_SECONDS)
             if self.told.end is None:

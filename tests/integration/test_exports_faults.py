@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from openride_analytics import settings as tree
 from openride_analytics.api.dependencies import questions
-from openride_analytics.exports import worker
+from openride_analytics.exports import attempt, worker
 from openride_analytics.exports.cleaner import Cleaner
 from openride_analytics.exports.files import parts_of
 from openride_analytics.exports.writing import NICENESS, Progress, Short, Task, check
@@ -397,6 +397,22 @@ async def test_after_redis_was_emptied_an_export_in_hand_ends_and_leaves_nothing
         await eventually(lambda: list((tmp_path / "exports" / "working").iterdir()) == [])
         found = await api.get(f"/v1/exports/{export_id}/status", **who)
     assert (found.status_code, files(tmp_path / "exports")) == (404, [])
+
+
+async def test_a_writer_that_hangs_is_as_dead(
+    hung: tuple[Proxy, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped, so that none of its own limits is kept."""
+    monkeypatch.setattr(attempt, "LONGEST_SECONDS", 1.0)
+    monkeypatch.setattr(attempt, "END_SECONDS", 1.0)
+    _, thousands = hung
+    who = somebody()
+    async with exporting(thousands, now=NOW) as (_, api):
+        export_id = (await ask(api, who, **BOOKINGS)).json()["export_id"]
+        await eventually(lambda: len(writers()) == 1)
+        writers()[0].suspend()
+        found = await over(api, who, export_id)
+    assert (found["status"], found["error"], writers()) == ("failed", jobs_module.DIED, [])
 
 
 async def test_two_replicas_share_the_work_and_each_export_is_made_once(thousands: dict[str, str]) -> None:
