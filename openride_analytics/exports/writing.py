@@ -104,7 +104,7 @@ async def make(task: Task, progress: Progress) -> list[str]:
     clickhouse = ClickHouse(task.server)
     await clickhouse.open()
     try:
-        progress.total = await _first_count(clickhouse, task.order)
+        progress.total = await _count(clickhouse, task.order)
         progress.tell(Told(0, progress.total))
         warnings = await _write(clickhouse, task, progress)
         await check(clickhouse, task.order, progress)
@@ -113,21 +113,21 @@ async def make(task: Task, progress: Progress) -> list[str]:
         await clickhouse.close()
 
 
-async def _first_count(clickhouse: ClickHouse, order: Order) -> int:
-    """Nothing is written yet: a server that is away for a moment is asked again."""
-    for _ in range(AWAY_TRIES - 1):
-        try:
-            return await _count(clickhouse, order)
-        except Retryable:
-            await asyncio.sleep(AWAY_SECONDS)
-    return await _count(clickhouse, order)
-
-
 class Short(Exception):  # noqa: N818 - the name says what the file is
     """The file has another number of rows than the query."""
 
 
 async def _count(clickhouse: ClickHouse, order: Order) -> int:
+    """A server that is away for a moment is asked again: what is written already is as good as before."""
+    for _ in range(AWAY_TRIES - 1):
+        try:
+            return await _counted(clickhouse, order)
+        except Retryable:
+            await asyncio.sleep(AWAY_SECONDS)
+    return await _counted(clickhouse, order)
+
+
+async def _counted(clickhouse: ClickHouse, order: Order) -> int:
     asked = statements.count(order, unhurried=True)
     found = await clickhouse.select(
         asked.sql,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import psutil
 import pytest
 from redis.asyncio import Redis
@@ -318,6 +319,25 @@ async def test_a_count_that_clickhouse_does_not_answer_at_once_is_asked_for_agai
         proxy.mend()
         found = await over(api, who, export_id)
     assert (found["status"], found["error"], found["row_count"]) == ("completed", None, THOUSANDS)
+
+
+async def test_rows_that_were_written_are_kept_though_they_are_not_counted_again_at_once(
+    thousands_settings: tree.Settings,
+) -> None:
+    progress = Progress(lambda _: None)
+    progress.rows, progress.total = THOUSANDS, THOUSANDS - 10
+    async with Proxy("127.0.0.1", thousands_settings.clickhouse.port) as proxy:
+        server = msgspec.structs.replace(thousands_settings.clickhouse, host="127.0.0.1", port=proxy.port)
+        clickhouse = ClickHouse(server)
+        proxy.arm(Fault.RESET, on=b"count()")
+        checking = asyncio.create_task(
+            check(clickhouse, order(thousands_settings, now=NOW, **BOOKINGS), progress)
+        )
+        await eventually(lambda: proxy.struck > 0)
+        proxy.mend()
+        await checking
+        await clickhouse.close()
+    assert progress.total == THOUSANDS
 
 
 async def test_a_file_that_cannot_be_put_away_at_once_is_put_away_later(
