@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 import psutil
@@ -19,7 +20,9 @@ from openride_analytics import settings as tree
 from openride_analytics.api.dependencies import questions
 from openride_analytics.exports import attempt, worker
 from openride_analytics.exports.cleaner import Cleaner
-from openride_analytics.exports.files import parts_of
+from openride_analytics.exports.files import name_of, parts_of
+from openride_analytics.exports.objects import PARTS_AT_ONCE
+from openride_analytics.exports.places import file_store
 from openride_analytics.exports.writing import NICENESS, Progress, Short, Task, check
 from openride_analytics.store import jobs as jobs_module
 from openride_analytics.store.clickhouse import ClickHouse
@@ -40,6 +43,7 @@ from tests.support.exports import (
 )
 from tests.support.making import order
 from tests.support.proxy import Fault, Proxy
+from tests.support.tokens import SECRET_ENVIRON
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.redis, pytest.mark.usefixtures("own_queue")]
 
@@ -360,6 +364,21 @@ async def test_a_file_that_cannot_be_put_away_at_once_is_put_away_later(
             file = await api.get(f"/v1/exports/{export_id}/download", **who)
             await api.client.delete(f"/v1/exports/{export_id}", headers=who)  # the storage is everybody's
     assert (found["status"], found["file_size"], file.status_code) == ("completed", len(file.content), 200)
+
+
+async def test_a_large_file_leaves_by_a_few_parts_at_a_time(s3: dict[str, str], tmp_path: Path) -> None:
+    """All parts at once share the way there: none would arrive in the time of one request where that is slow."""
+    made = tmp_path / "file"
+    with made.open("wb") as file:
+        file.truncate(40 << 20)
+    async with Proxy("127.0.0.1", urlsplit(s3["EXPORT_S3_ENDPOINT"]).port or 0) as proxy:
+        way = s3 | SECRET_ENVIRON | {"EXPORT_S3_ENDPOINT": f"http://127.0.0.1:{proxy.port}"}
+        store = file_store(tree.load(way).exports)
+        name = name_of(str(uuid4()), 1, "csv")
+        await store.publish(made, name)
+        connections = len(proxy._connections)  # which are kept open
+        await store.delete(name)
+    assert connections <= PARTS_AT_ONCE
 
 
 async def test_a_file_that_was_put_away_for_an_export_that_is_no_more_is_removed(
