@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from openride_analytics.reports.terms import next_times
+from openride_analytics.errors import Invalid
+from openride_analytics.reports.terms import next_times, zone_to_tell
 from openride_analytics.schema.reports import (
     DeliveryStatus,
     Execution,
@@ -22,8 +23,8 @@ NEXT_TIMES = 5
 
 
 def schedule(found: StoredSchedule) -> Schedule:
-    """With the next five times at which it is due."""
-    terms, where = found.terms, zone(found.terms.parameters.timezone)
+    """With the next five times at which it is due; none if its zone is known no more, so that it cannot be followed."""
+    terms = found.terms
     return Schedule(
         id=found.id,
         report_name=terms.report_name,
@@ -41,7 +42,7 @@ def schedule(found: StoredSchedule) -> Schedule:
         updated_at=found.updated_at,
         last_execution=found.last_execution,
         next_execution=found.turn.next,
-        next_executions=[local(at, where) for at in next_times(terms, found.turn, NEXT_TIMES)],
+        next_executions=_next_times(found),
         failures=found.failures,
         paused_at=found.paused_at,
         paused_reason=found.paused_reason,
@@ -52,7 +53,7 @@ def execution(
     row: dict[str, Any], recipients: Sequence[dict[str, Any]], file_link: Callable[[UUID], str]
 ) -> Execution:
     """`row` and `recipients` as the store has them."""
-    period = Period(row["period_since"], row["period_until"], zone(row["timezone"]))
+    period = Period(row["period_since"], row["period_until"], zone_to_tell(row["timezone"]))
     same = ("id", "schedule_id", "due_at", "timezone", "created_at", "started_at", "completed_at", "attempts")
     more = ("retry_at", "rows_exported", "error_message")
     file = row["file_name"]
@@ -64,6 +65,14 @@ def execution(
         recipients=[_recipient(one) for one in recipients],
         **{name: row[name] for name in (*same, *more)},
     )
+
+
+def _next_times(found: StoredSchedule) -> list[str]:
+    try:
+        where = zone(found.terms.parameters.timezone)
+    except Invalid:
+        return []
+    return [local(at, where) for at in next_times(found.terms, found.turn, NEXT_TIMES)]
 
 
 def _recipient(row: dict[str, Any]) -> RecipientResult:

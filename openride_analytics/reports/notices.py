@@ -4,15 +4,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo
 
 from openride_analytics import settings as tree
 from openride_analytics.clock import Clock, utc_now
-from openride_analytics.errors import Invalid
 from openride_analytics.reports.delivery import Delivery, Status
 from openride_analytics.reports.patience import answered
+from openride_analytics.reports.terms import zone_to_tell
 from openride_analytics.schema.reports import RunStatus
-from openride_analytics.stats.periods import Period, zone
+from openride_analytics.stats.periods import Period
 from openride_analytics.store.report_runs import Notice, Runs
 from openride_analytics.telemetry import Metrics
 
@@ -74,7 +73,7 @@ class Notices:
         return "failed", None
 
     def _text(self, notice: Notice) -> str:
-        period = Period(notice.since, notice.until, _zone(notice.timezone))
+        period = Period(notice.since, notice.until, zone_to_tell(notice.timezone))
         failed = notice.status == RunStatus.FAILED
         what = "has failed" if failed else "was sent, but not all of it to everybody"
         lines = [
@@ -90,11 +89,3 @@ class Notices:
         lines.append(f"Execution: {base}/v1/reports/executions/{notice.id}")
         lines.append(f"Schedule: {base}/v1/reports/schedule/{notice.schedule_id}")
         return "\n\n".join(lines) + "\n"
-
-
-def _zone(name: str) -> ZoneInfo:
-    """UTC for one that this system no longer knows: the owner has to be told all the same."""
-    try:
-        return zone(name)
-    except Invalid:
-        return ZoneInfo("UTC")

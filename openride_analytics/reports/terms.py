@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, time
 from itertools import islice
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET
@@ -52,6 +53,14 @@ def rhythm(terms: Terms) -> Rhythm:
         WEEKDAYS.index(given.weekday),
         given.day,
     )
+
+
+def zone_to_tell(name: str) -> ZoneInfo:
+    """UTC for a zone that this system no longer knows: what was done has to be told all the same."""
+    try:
+        return zone(name)
+    except Invalid:
+        return ZoneInfo("UTC")
 
 
 def begin(terms: Terms, now: datetime, covered_until: datetime | None = None) -> Turn:

@@ -131,6 +131,27 @@ async def test_a_run_can_be_asked_for_without_a_body(api: Served) -> None:
     assert (described["required"], "ExecuteRequest" in str(described["content"])) == (False, True)
 
 
+async def test_a_schedule_whose_zone_is_known_no_more_is_shown_beside_the_others_and_can_be_mended(
+    api: Served, bureau: Bureau
+) -> None:
+    who = somebody()
+    lost, other = [(await post(api, who)).json()["id"] for _ in range(2)]
+    await api.client.post(f"{PATH}/{lost}/execute", headers=who)
+    zone = """'"Mars/Olympus"'"""
+    await bureau.postgres.execute(
+        f"UPDATE report_schedules SET parameters = jsonb_set(parameters, '{{timezone}}', {zone}) WHERE id = $1",
+        lost,
+    )
+    await bureau.postgres.execute("UPDATE report_executions SET timezone = 'Mars/Olympus'")
+    listed = (await api.get(PATH, **who)).json()["schedules"]
+    runs = await api.get(f"{PATH}/{lost}/executions", **who)
+    lagos = {"parameters": {"timezone": "Africa/Lagos"}}
+    mended = await api.client.patch(f"{PATH}/{lost}", json=lagos, headers=who)
+    assert {each["id"]: len(each["next_executions"]) for each in listed} == {lost: 0, other: 5}
+    assert (runs.status_code, runs.json()["total"]) == (200, 1)
+    assert len(mended.json()["next_executions"]) == 5
+
+
 async def test_one_that_is_paused_is_not_tried_again(
     api: Served, bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
