@@ -13,7 +13,7 @@ from typing import Final, ParamSpec, Protocol, TypeVar
 
 from openride_analytics import settings as tree
 from openride_analytics.clock import Clock, utc_now
-from openride_analytics.errors import Retryable, TooMuch
+from openride_analytics.errors import Invalid, Retryable, TooMuch
 from openride_analytics.reports.account import problem, status_of, unreached
 from openride_analytics.reports.delivery import Delivery, Status
 from openride_analytics.reports.edition import UNSUBSCRIBE, Edition, Rendered
@@ -118,6 +118,8 @@ class Work:
             return await self._later(run, f"{error.dependency} cannot answer now")
         except TooMuch as error:
             return await self._unmade(run, f"it takes {error}")
+        except Invalid as error:  # a zone that this system knows no more
+            return await self._unmade(run, f"its {error.field} {error.problem}")
         except (Stopped, Lost):
             raise
         except Exception:

@@ -181,6 +181,17 @@ async def test_what_cannot_be_made_fails_with_a_reason(
     assert (run["status"], run["error_message"], run["recipients"][ADA]) == ("failed", why, "pending")
 
 
+async def test_a_run_whose_zone_is_known_no_more_fails_and_says_so(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
+) -> None:
+    replica = bureau.replica(clock)
+    await replica.enqueue()
+    await bureau.postgres.execute("UPDATE report_executions SET timezone = 'Mars/Olympus'")
+    await once(replica, clock)
+    run = await only(bureau, schedule)
+    assert (run["status"], run["error_message"]) == ("failed", "its timezone is not a known time zone")
+
+
 async def test_of_one_who_died_a_peer_takes_the_run_over(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
