@@ -69,6 +69,16 @@ async def test_bytes_are_bounded_too() -> None:
     assert (before, waiting.done()) == (False, True)
 
 
+async def test_what_was_read_makes_room_beside_what_was_not() -> None:
+    group = Group(10)
+    for _ in range(2):
+        await group.admitted(1, MAX_BYTES // 2)
+    group.offset = 1
+    waiting = await group.admitted(1, MAX_BYTES // 2)
+    await group.clock.advance(1)
+    assert waiting.done()
+
+
 async def test_a_batch_larger_than_the_limits_passes_alone() -> None:
     assert (await Group(10).admitted(11, MAX_BYTES + 1)).done()
 

@@ -71,6 +71,19 @@ def test_what_an_alert_waits_for_is_there_before_the_first_time(name: str, label
     assert value(Metrics(), name, **labels) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("openride_ingest_events_total", {"outcome": "dead_lettered"}),
+        ("openride_ingest_dead_letters_total", {"reason": "schema_violation"}),
+    ],
+)
+def test_what_may_become_of_a_message_is_there_before_the_first_one(name: str, label: dict[str, str]) -> None:
+    metrics = Metrics()
+    metrics.expect_messages(["rides"])
+    assert value(metrics, name, topic="rides", **label) == 0
+
+
 @pytest.mark.parametrize("name", ["openride_exports_waiting", "openride_exports_waiting_seconds"])
 def test_who_has_not_looked_at_the_queue_says_nothing_of_it(name: str) -> None:
     """That none waits would be a lie."""

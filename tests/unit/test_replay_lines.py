@@ -30,7 +30,8 @@ def test_positions_end_at_the_files_size(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1\n\n")
     with gzip.open(tmp_path / "b.gz", "wb") as file:
         file.write(b"2\n" * 1000)
-    files = [str(tmp_path / "a"), str(tmp_path / "b.gz")]
+    (tmp_path / "c").write_bytes(b"3")
+    files = [str(tmp_path / name) for name in ("a", "b.gz", "c")]
     assert list(read_lines(files))[-1].position == total_bytes(files)
 
 
