@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import pytest
 from aiokafka import ConsumerRecord
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
 from openride_analytics.embedded.process import free_port
@@ -186,6 +187,16 @@ async def test_a_collector_that_hangs_holds_up_nobody(collector: Collector) -> N
     assert counted(metrics, "dropped") > 0
 
 
+def test_what_was_sent_makes_room_for_more() -> None:
+    metrics = Metrics()
+    queue = sending.Queue(InMemorySpanExporter(), metrics, most=2)
+    for span in _ended_spans(5):
+        queue.on_end(span)
+        queue.force_flush()
+    queue.shutdown()
+    assert (counted(metrics, "sent"), counted(metrics, "dropped")) == (5, 0)
+
+
 def test_without_a_collector_nothing_that_sends_is_loaded() -> None:
     program = (
         "import sys, threading; from openride_analytics import app;"
@@ -223,6 +234,12 @@ def ids(found: list[Seen]) -> set[str]:
 async def test_a_message_that_its_producer_follows_leads_to_the_insert(collector: Collector) -> None:
     await batch(collector, [record(7, SAMPLED)])
     assert {span.name for span in collector.trace(TRACE)} == {"process rides", "store rides", "insert"}
+
+
+async def test_other_flags_beside_that_of_the_sampled_make_no_difference(collector: Collector) -> None:
+    """W3C Trace Context, level 2, has one that says that the trace id is random."""
+    await batch(collector, [record(7, f"00-{TRACE}-{SPAN}-03"), record(8, f"00-{TRACE}-{SPAN}-02")])
+    assert [span.attributes["messaging.kafka.offset"] for span in collector.named("process rides")] == [7]
 
 
 async def test_a_message_is_told_by_its_place(collector: Collector) -> None:

@@ -8,7 +8,7 @@ from openride_analytics.ingest.batch import MAX_BATCH_BYTES
 from openride_analytics.ingest.inflight import Held, Inflight
 from openride_analytics.ingest.intake import Intake
 from openride_analytics.ingest.intent import MAX_SPANS
-from openride_analytics.ingest.partition import RECORD_OVERHEAD, Partition
+from openride_analytics.ingest.partition import RECORD_OVERHEAD, Partition, State
 from tests.support.clock import FakeClock
 from tests.support.intake import offsets, partition, record
 
@@ -148,6 +148,26 @@ def test_what_was_being_fetched_when_a_partition_was_halted_is_dropped(clock: Fa
     one.halt("why")
     one.accept([record(0)])
     assert (one.draft, held.bytes) == (None, 0)
+
+
+def test_what_begins_anew_knows_how_many_rows_were_refused(clock: FakeClock) -> None:
+    """Else a partition of which each row is refused, and comes again, would never be stopped."""
+    one = partition(clock, DLQ_MAX_RUN="3")
+    one.refusals.count([True] * 3)
+    assert one.anew().refusals.count([True]) == (0, "more than 3 bad messages in a row")
+
+
+def test_what_begins_anew_has_let_go_of_what_was_fetched(clock: FakeClock, held: Held) -> None:
+    one = partition(clock, held)
+    one.accept([record(0)])
+    assert (one.anew().draft, held.bytes) == (None, 0)
+
+
+def test_a_halted_partition_does_not_begin_anew(clock: FakeClock) -> None:
+    one = partition(clock)
+    one.halt("why")
+    after = one.anew()
+    assert (after.state, after.problem) == (State.HALTED, "why")
 
 
 def test_who_holds_what_all_may_share_leaves_the_others_their_own(inflight: Inflight) -> None:

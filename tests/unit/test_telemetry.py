@@ -7,6 +7,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,6 +191,12 @@ def test_a_line_within_a_trace_has_its_ids(configure: Configure) -> None:
         log.error("it failed")
     line = only_line(stream)
     assert (line["trace_id"], line["span_id"]) == (TRACE, SPAN)
+
+
+def test_what_comes_after_an_error_is_no_part_of_its_trace() -> None:
+    with suppress(ValueError), spans.continued(f"00-{TRACE}-{SPAN}-01"):
+        fail()
+    assert spans.ids() is None
 
 
 def test_people_are_told_the_trace_of_an_error(configure: Configure) -> None:

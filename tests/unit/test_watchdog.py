@@ -65,6 +65,8 @@ async def test_a_partition_without_lag_may_stand_still(
 async def test_an_outage_is_no_stall(
     clock: FakeClock, watchdog: Watchdog, one: Partition, state: State
 ) -> None:
+    """Also where something was fetched before it began."""
+    one.accept([record(0)])
     one.move(state)
     for _ in range(10):
         watchdog.look([one], [one.tp])
