@@ -69,6 +69,16 @@ async def test_a_partition_of_which_every_row_is_refused_stops_and_is_named(
     assert (len(await dead_letters(rig)), await committed(rig, rig.topics.user)) == (5, 5)
 
 
+async def test_single_refused_rows_among_good_ones_stop_nothing(line: Line) -> None:
+    """However many they are together."""
+    rig = line.rig
+    await rig.constrain("landing_user", f"ifNull(city, '') != '{REFUSED}'")
+    await produce(rig.bootstrap, rig.topics.user, people(*[REFUSED, "Lagos"] * 8), partition=0)
+    async with given(line, dlq_max_run=5).ingesting():
+        await until_committed(rig, 16, rig.topics.user)
+    assert (len(await dead_letters(rig)), await rig.count("user_events")) == (8, 8)
+
+
 async def test_a_topic_that_cannot_be_stored_leaves_room_for_the_others(line: Line) -> None:
     """However much of it there is."""
     rig, padding = line.rig, "x" * 5_000
