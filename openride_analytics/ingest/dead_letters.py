@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from openride_analytics.settings import Settings
 # Whatever the source's broker took, this producer must be able to send.
 MAX_REQUEST_BYTES = 128 * 1024 * 1024
 SEND_SECONDS = 30.0
+CLOSE_SECONDS = 5.0
 HEADER_PREFIX = "dlq."
 
 # On a message sent back: where it lay first, as topic/partition/offset.
@@ -53,6 +55,7 @@ class DeadLetters:
         self._options = kafka.client_options(settings.kafka)
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def send(self, letters: Sequence[DeadLetter], now: float) -> None:
         """Returns once Kafka has acknowledged every letter. Raises Retryable; some may then be there already.
@@ -78,14 +81,16 @@ class DeadLetters:
             raise Retryable("kafka", f"dead letters could not be sent: {type(error).__name__}") from error
 
     async def close(self) -> None:
-        """Let go of the connection, within a bound; what was not acknowledged was not promised."""
+        """Let go of the producer, and wait for its end no longer than `CLOSE_SECONDS`; what was not acknowledged was
+        not promised."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            try:
-                async with asyncio.timeout(5):
-                    await producer.stop()
-            except (KafkaError, TimeoutError, OSError):
-                return
+            # It waits for what is on its way until Kafka answers or the requests time out. Were it given up meanwhile,
+            # it would go on for ever beside the next one, with its connections.
+            ending = asyncio.create_task(_stop(producer))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.wait([ending], timeout=CLOSE_SECONDS)
 
     async def _open(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -98,6 +103,11 @@ class DeadLetters:
                     raise
                 self._producer = producer
             return self._producer
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    with suppress(KafkaError, TimeoutError, OSError):
+        await producer.stop()
 
 
 class Limits:
