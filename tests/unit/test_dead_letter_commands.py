@@ -83,6 +83,14 @@ def test_what_did_not_come_from_our_topics_is_left_and_keeps_nothing_back(
     assert (dlq.run(asked("replay"), settings), sent) == (0, [good])
 
 
+def test_no_more_are_sent_back_than_were_asked_for(
+    sent: list[Found], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = letter(GOOD), letter(GOOD | {"offset": "8"})
+    topic_has(monkeypatch, first, second)
+    assert (dlq.run(asked("replay", "--max", "1"), settings), sent) == (0, [first])
+
+
 def test_what_is_left_is_said(
     sent: list[Found], settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
