@@ -95,6 +95,21 @@ async def test_groups(drives: ClickHouse, metric: TrendMetric, group_by: str) ->
         assert values(answer.data_points) == expected(answer.data_points, question.period, metric, group_by)
 
 
+async def test_of_quarter_hours_on_the_edges_only_what_is_within_counts(warehouse: ClickHouse) -> None:
+    moments = [FIRST_MOMENT + timedelta(minutes=minutes) for minutes in (2, 6, 20, 25)]
+    await store(
+        warehouse,
+        [
+            example("user.registered", event_id=str(uuid4()), event_timestamp=at, user_id=str(uuid4()))
+            for at in moments
+        ],
+    )
+    begins, ends = FIRST_MOMENT + timedelta(minutes=5), FIRST_MOMENT + timedelta(minutes=22)
+    query = TrendsQuery(metric=TrendMetric.ACTIVE_USERS, granularity=Granularity.HOURLY)
+    answer = await trends(warehouse, ask(begins, ends, "UTC"), query)
+    assert ([point.value for point in answer.data_points], answer.totals.value) == ([2.0], 2.0)
+
+
 async def test_every_group_has_every_bucket(drives: ClickHouse) -> None:
     query = TrendsQuery(metric=TrendMetric.TRIPS, group_by="city", granularity=Granularity.DAILY)
     answer = await trends(drives, ask(FIRST, LAST, "America/New_York"), query)
