@@ -103,6 +103,25 @@ async def test_the_thirtieth_day_of_the_last_day_counts(warehouse: ClickHouse) -
     assert found["d30"] == {"eligible_users": 1, "retained_users": 1, "retention_rate": 100.0}
 
 
+@pytest.mark.parametrize("mode", RetentionMode)
+@pytest.mark.parametrize("later", [1, 7, 30])
+async def test_the_first_quarter_hour_of_a_day_is_of_that_day(
+    warehouse: ClickHouse, later: int, mode: RetentionMode
+) -> None:
+    person, registered = str(uuid4()), datetime.combine(LAST, time(12), UTC)
+    acted = datetime.combine(LAST + timedelta(days=later), time(0, 5), UTC)
+    await store(
+        warehouse,
+        [
+            example("user.registered", event_id=str(uuid4()), user_id=person, event_timestamp=registered),
+            example("booking.created", event_id=str(uuid4()), rider_id=person, event_timestamp=acted),
+        ],
+    )
+    question = ask(LAST, LAST, "UTC", noon(LAST + timedelta(days=31), "UTC"))
+    found = await numbers(warehouse, question, UserType.ALL, mode)
+    assert found[f"d{later}"] == {"eligible_users": 1, "retained_users": 1, "retention_rate": 100.0}
+
+
 async def test_the_longest_range(filled: ClickHouse) -> None:
     question = ask(LAST - timedelta(days=399), LAST, "UTC", noon(LAST + timedelta(days=31), "UTC"))
     assert await numbers(filled, question, UserType.ALL, RetentionMode.EXACT) == expected(

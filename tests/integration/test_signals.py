@@ -1,4 +1,4 @@
-"""Signals, in a process of its own: the real loop, the real clock, a real exit."""
+"""Signals, most in a process of its own: the real loop, the real clock, a real exit."""
 
 import asyncio
 import signal
@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+
+from openride_analytics.signals import SIGNALS, handle_signals, until_signal
 
 WITHIN = 20.0
 PROGRAM = """
@@ -146,3 +148,18 @@ async def test_an_actor_that_cannot_be_kept_alive_ends_the_process() -> None:
             1,
             "service: more than 2 restarts within 60 s; last error: RuntimeError: boom",
         )
+
+
+async def test_what_was_installed_before_is_put_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with handle_signals(lambda: None):
+        within = [signal.getsignal(number) for number in SIGNALS]
+    assert ([signal.getsignal(number) for number in SIGNALS], within != before) == (before, True)
+
+
+async def test_a_cancellation_that_no_signal_asked_for_goes_on() -> None:
+    task = asyncio.create_task(until_signal(asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
