@@ -79,6 +79,21 @@ async def test_single_refused_rows_among_good_ones_stop_nothing(line: Line) -> N
     assert (len(await dead_letters(rig)), await rig.count("user_events")) == (8, 8)
 
 
+async def test_among_offsets_that_are_partly_stored_no_row_is_looked_for(line: Line) -> None:
+    """What is there already would be stored a second time, under other tokens."""
+    rig, topic = line.rig, line.rig.topics.user
+    await rig.constrain("landing_user", f"ifNull(city, '') != '{REFUSED}'")
+    await rig.clickhouse.execute(
+        "INSERT INTO events_raw (event_timestamp, kafka_epoch, kafka_topic, kafka_partition, kafka_offset) "
+        f"SELECT now64(3), '{rig.settings.kafka.topic_epoch}', '{topic}', 0, 1"
+    )
+    await produce(rig.bootstrap, topic, people(REFUSED, "Lagos"), partition=0)
+    async with line.ingesting() as actor:
+        partition = await partition_of(actor, topic)
+        await until(partition, State.HALTED)
+    assert "partly stored" in (partition.problem or "")
+
+
 async def test_a_topic_that_cannot_be_stored_leaves_room_for_the_others(line: Line) -> None:
     """However much of it there is."""
     rig, padding = line.rig, "x" * 5_000
