@@ -152,6 +152,19 @@ async def test_times_of_payments_add_up_beyond_64_bits(
     assert float(row["avg_processing_time_ms"]) == 1 << 63
 
 
+async def test_who_only_cancelled_a_trip_was_not_active(
+    warehouse: ClickHouse, shared_settings: tree.Settings, tmp_path: Path
+) -> None:
+    ids = [{"trip_id": str(uuid4()), "driver_id": str(uuid4())} for _ in range(2)]
+    types = ("trip.started", "trip.cancelled")
+    events = [happened(kind, "2026-10-01", **id_) for kind, id_ in zip(types, ids, strict=True)]
+    await store(warehouse, events, token=str(uuid4()))
+    file, *_ = await file_of(shared_settings, tmp_path, dataset="trip_metrics", **OCTOBER)
+    with file.open(newline="", encoding="utf-8") as lines:
+        (row,) = csv.DictReader(lines)
+    assert (row["trips_cancelled"], row["active_drivers"]) == ("1", "1")
+
+
 @pytest.mark.parametrize(
     ("dataset", "id_", "event_type"),
     [("payment_metrics", "payment_id", "payment.success"), ("trip_metrics", "trip_id", "trip.completed")],

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from openride_analytics import settings as tree
+from openride_analytics.api import Health
 from openride_analytics.api.health import KEEP_SECONDS
 from openride_analytics.embedded.kafka import EmbeddedKafka
 from openride_analytics.exports.directory import Directory
@@ -205,3 +206,13 @@ async def test_a_storm_of_probes_asks_once(clickhouse_database: Database) -> Non
             await asyncio.gather(*(served.get("/health/ready") for _ in range(50)))
             # Each on its own would wait for one of few connections, two seconds a turn.
             assert time.monotonic() - begun < 4
+
+
+async def test_who_leaves_takes_the_answer_from_nobody_else(given: ApiResources) -> None:
+    health = Health(given, children=list, partitions=list)
+    leaving, staying = (asyncio.create_task(health.report()) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving, staying])
+    await health.close()
+    assert (leaving.cancelled(), staying.cancelled()) == (True, False)
