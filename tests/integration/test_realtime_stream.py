@@ -93,15 +93,38 @@ class _Hanging(ClickHouse):
         return await super().select(sql, *args, name=name, **options)
 
 
-async def test_a_question_that_nobody_waits_for_is_stopped() -> None:
-    def asking() -> bool:
-        return any(task.get_name() == "realtime" for task in asyncio.all_tasks())
+def _asking() -> bool:
+    return any(task.get_name() == "realtime" for task in asyncio.all_tasks())
 
+
+async def test_a_question_that_nobody_waits_for_is_stopped() -> None:
     async with resources({}, clickhouse=_Hanging) as given, serving(given) as api:
         leaving = asyncio.create_task(api.get("/v1/metrics/realtime"))
-        await eventually(asking)
+        await eventually(_asking)
         leaving.cancel()
-        await eventually(lambda: not asking())
+        await eventually(lambda: not _asking())
+
+
+class _HangingOnce(ClickHouse):
+    hung = False
+
+    async def select(self, sql: str, *args: Any, name: str = "", **options: Any) -> Block:
+        if name == "metrics/realtime" and not _HangingOnce.hung:
+            _HangingOnce.hung = True
+            await asyncio.Event().wait()
+        return await super().select(sql, *args, name=name, **options)
+
+
+async def test_who_comes_after_a_question_was_stopped_asks_it_anew(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    environ = leading_to(shared_settings)
+    async with resources(environ, clickhouse=_HangingOnce) as given, serving(given) as api:
+        leaving = asyncio.create_task(api.get("/v1/metrics/realtime"))
+        await eventually(lambda: _HangingOnce.hung)
+        leaving.cancel()
+        await eventually(lambda: not _asking())
+        assert (await api.get("/v1/metrics/realtime")).status_code == 200
 
 
 async def test_what_a_stream_would_be_is_told_without_one(api: Served) -> None:

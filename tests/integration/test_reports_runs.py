@@ -388,6 +388,19 @@ async def test_failures_in_a_row_pause_a_schedule(
     )
 
 
+async def test_a_failure_of_a_run_by_hand_pauses_nothing(
+    bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
+) -> None:
+    bureau.sender.always = REFUSED
+    replica = bureau.replica(clock, {"REPORT_PAUSE_AFTER_FAILURES": "2"})
+    await once(replica, clock)
+    day = timedelta(days=1)
+    await bureau.runs.execute(schedule.id, "manual", clock.moment, clock.moment - day, clock.moment, "UTC")
+    ended = await once(replica, clock)
+    now = await bureau.read(schedule)
+    assert (ended, now.failures, now.terms.active) == (["failed"], 1, True)
+
+
 async def test_a_run_that_succeeds_begins_the_count_anew(
     bureau: Bureau, clock: MovedClock, schedule: StoredSchedule
 ) -> None:
