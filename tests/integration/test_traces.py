@@ -193,7 +193,7 @@ def test_what_was_sent_makes_room_for_more() -> None:
     for span in _ended_spans(5):
         queue.on_end(span)
         queue.force_flush()
-    queue.shutdown()
+    queue.shutdown()  # type: ignore[no-untyped-call]
     assert (counted(metrics, "sent"), counted(metrics, "dropped")) == (5, 0)
 
 
