@@ -54,6 +54,15 @@ async def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
     assert [mail.message["Subject"] for mail in sink.messages()] == ["first", "second"]
 
 
+async def test_what_was_removed_makes_no_other_message_be_written_over(tmp_path: Path) -> None:
+    async with EmbeddedMail(tmp_path) as sink:
+        for subject in ("first", "second"):
+            await send(sink, report(subject))
+        (tmp_path / "0001.eml").unlink()
+        await send(sink, report("third"))
+    assert [mail.message["Subject"] for mail in sink.messages()] == ["second", "third"]
+
+
 async def test_messages_sent_at_once_are_all_kept(mail_sink: EmbeddedMail) -> None:
     await asyncio.gather(*(send(mail_sink, report(str(n))) for n in range(10)))
     assert {mail.message["Subject"] for mail in mail_sink.messages()} == set(map(str, range(10)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from openride_analytics.embedded import process as embedded_process
 from openride_analytics.embedded.process import ServerFailed, ServerProcess, accepts_connections, free_port
 from tests.support.eventually import eventually
 
@@ -129,6 +130,18 @@ async def test_the_last_lines_are_those_of_this_run(tmp_path: Path) -> None:
     await start(server, port)
     await server.stop()
     assert server.last_lines() == ["hello"]
+
+
+async def test_a_log_that_has_grown_large_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_process, "LOG_LIMIT_BYTES", 5)
+    (tmp_path / "log").write_text("yesterday\n")
+    server, port = listener(tmp_path)
+    await start(server, port)
+    await server.stop()
+    found = {path.name: path.read_text() for path in tmp_path.glob("log*")}
+    assert found == {"log": "hello\n", "log.old.log": "yesterday\n"}
 
 
 @WATCH

@@ -12,6 +12,7 @@ import pytest
 
 from openride_analytics import settings as tree
 from openride_analytics.api.controllers import realtime as controller
+from openride_analytics.errors import TooMuch
 from openride_analytics.schema.results import RealtimeMetrics
 from openride_analytics.store.clickhouse import Block, ClickHouse
 from tests.support.api import Served, leading_to, resources, serving
@@ -198,6 +199,29 @@ async def test_while_clickhouse_is_away_a_stream_says_so_and_goes_on_after_that(
             while (name := (await anext(events))[0]) != "metrics":
                 pass
     assert (told, name) == (("unavailable", {"detail": "clickhouse cannot answer now"}), "metrics")
+
+
+class _Dearer(ClickHouse):
+    asked = 0
+
+    async def select(self, sql: str, *args: Any, name: str = "", **options: Any) -> Block:
+        _Dearer.asked += name == "metrics/realtime"
+        if name == "metrics/realtime" and _Dearer.asked == 2:
+            raise TooMuch("time")
+        return await super().select(sql, *args, name=name, **options)
+
+
+async def test_a_stream_outlives_a_question_that_costs_too_much(
+    warehouse: ClickHouse, shared_settings: tree.Settings
+) -> None:
+    environ = leading_to(shared_settings)
+    async with (
+        resources(environ, clickhouse=_Dearer) as given,
+        serving(given) as api,
+        following(api) as events,
+    ):
+        told = [await anext(events) for _ in range(3)]
+    assert [name for name, _ in told] == ["metrics", "unavailable", "metrics"]
 
 
 async def test_a_stream_that_cannot_begin_is_a_problem(shared_settings: tree.Settings) -> None:
