@@ -22,7 +22,6 @@ async def test_who_is_given_up_while_the_broker_hangs_ends_once_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And does not go on beside the next one, with its connections: one for each try of an outage."""
-    monkeypatch.setattr(dead_letters, "SEND_SECONDS", 0.5)
     monkeypatch.setattr(dead_letters, "CLOSE_SECONDS", 0.2)
     broker = EmbeddedKafka(tmp_path, topics={"dlq": 1})
     await broker.start()
@@ -30,6 +29,7 @@ async def test_who_is_given_up_while_the_broker_hangs_ends_once_it_goes_on(
         settings = load({"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "KAFKA_TOPIC_DLQ": "dlq"})
         before, letters = asyncio.all_tasks(), DeadLetters(settings)
         await letters.send([LETTER], 0.0)
+        monkeypatch.setattr(dead_letters, "SEND_SECONDS", 0.5)
         os.kill(broker.pid or 0, signal.SIGSTOP)
         with pytest.raises(Retryable):
             await letters.send([LETTER], 0.0)
