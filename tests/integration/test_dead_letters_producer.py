@@ -23,18 +23,18 @@ async def test_who_is_given_up_while_the_broker_hangs_ends_once_it_goes_on(
 ) -> None:
     """And does not go on beside the next one, with its connections: one for each try of an outage."""
     monkeypatch.setattr(dead_letters, "CLOSE_SECONDS", 0.2)
-    broker = EmbeddedKafka(tmp_path, topics={"dlq": 1})
-    await broker.start()
-    try:
+    async with EmbeddedKafka(tmp_path, topics={"dlq": 1}) as broker:
+        assert broker.pid is not None
         settings = load({"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "KAFKA_TOPIC_DLQ": "dlq"})
         before, letters = asyncio.all_tasks(), DeadLetters(settings)
         await letters.send([LETTER], 0.0)
         monkeypatch.setattr(dead_letters, "SEND_SECONDS", 0.5)
-        os.kill(broker.pid or 0, signal.SIGSTOP)
-        with pytest.raises(Retryable):
-            await letters.send([LETTER], 0.0)
-        os.kill(broker.pid or 0, signal.SIGCONT)
-        await letters.close()
+        os.kill(broker.pid, signal.SIGSTOP)
+        await asyncio.to_thread(os.waitpid, broker.pid, os.WUNTRACED)  # all its threads stand still
+        try:
+            with pytest.raises(Retryable):
+                await letters.send([LETTER], 0.0)
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+            await letters.close()
         await eventually(lambda: asyncio.all_tasks() <= before)
-    finally:
-        await broker.stop()
