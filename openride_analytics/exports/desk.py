@@ -47,25 +47,23 @@ class Desk:
         self._settings = settings
         self._clock = clock
 
-    def understood(self, asked: ExportRequest, *, personal: bool) -> Order:
-        """What a request comes to. Raises a group of Invalid."""
+    def understood(
+        self,
+        asked: ExportRequest,
+        *,
+        personal: bool,
+        most_rows: int | None = None,
+        filters_in: str = "filters.",
+    ) -> Order:
+        """What a request comes to; `filters_in` is "" for a query, whose filters are parameters of their own. Raises a
+        group of Invalid."""
         return understand(
             asked,
             api=self._settings.api,
-            most_rows=self._settings.exports.max_rows,
+            most_rows=most_rows or self._settings.exports.max_rows,
             personal=personal,
             now=utc_now(self._clock),
-        )
-
-    def at_once(self, asked: ExportRequest, *, personal: bool, most_rows: int) -> Order:
-        """The same of a query, whose filters are parameters of their own."""
-        return understand(
-            asked,
-            api=self._settings.api,
-            most_rows=most_rows,
-            personal=personal,
-            now=utc_now(self._clock),
-            filters_in="",
+            filters_in=filters_in,
         )
 
     async def request(

@@ -1,15 +1,20 @@
 """Taking a partition over fails: nothing is consumed before it has succeeded."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from openride_analytics.clock import SystemClock
+from openride_analytics.ingest.batch import Source
 from openride_analytics.ingest.consumer import Ingestion
+from openride_analytics.ingest.duplicates import Folds
 from openride_analytics.ingest.offsets import Offsets
 from openride_analytics.ingest.partition import State
+from openride_analytics.ingest.warehouse import Warehouse
 from openride_analytics.telemetry import Metrics
 from tests.support.auditing import differences
+from tests.support.eventually import eventually
 from tests.support.faults import (
     Line,
     committed,
@@ -42,6 +47,24 @@ async def test_a_partition_whose_recovery_fails_stays_closed_until_it_succeeds(l
         True,
     )
     assert (held, await line.rig.count("events_raw")) == ((False, None, 0), 500)
+
+
+async def test_an_outage_is_said_once_however_often_it_is_tried(
+    line: Line, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault 24: a line for each try would be some thousands an hour."""
+    topic, real, tries = line.rig.topics.booking, Warehouse.recent_ids, Counter[str]()
+
+    async def counted(self: Warehouse, source: Source, *more: int) -> Folds:
+        tries[source.topic] += 1
+        return await real(self, source, *more)
+
+    monkeypatch.setattr(Warehouse, "recent_ids", counted)
+    await line.rig.clickhouse.execute("RENAME TABLE recent_event_ids TO away")
+    async with line.ingesting():
+        await eventually(lambda: tries[topic] >= 3, within=LIMIT_SECONDS)
+    said = [record for record in caplog.records if record.message == "retrying"]
+    assert [vars(record)["topic"] for record in said].count(topic) == 1
 
 
 async def test_a_recovery_that_breaks_ends_the_actor_and_consumes_nothing(
