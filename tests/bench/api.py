@@ -6,7 +6,6 @@ measured.
 """
 
 import asyncio
-import gc
 import http.client
 import logging
 import time
@@ -15,7 +14,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
-from threading import Event
 
 from redis.asyncio import Redis
 
@@ -24,8 +22,8 @@ from openride_analytics.embedded.redis import EmbeddedRedis
 from openride_analytics.store.clickhouse import ClickHouse
 from tests.bench.bare import Bare
 from tests.bench.dashboards import TTL_SECONDS, hit_ratio
+from tests.bench.elsewhere import sending, step_back
 from tests.bench.figures import Figure, quantile, say, table
-from tests.bench.load import rides, send
 from tests.bench.population import populate
 from tests.bench.questions import FEW, QUESTIONS, Asked, ranges, statements
 from tests.bench.servers import KINDS, Servers, servers, warehouse
@@ -37,7 +35,7 @@ WARM_UP = 4  # before these, two of each kind of range: what a server does once 
 KEPT_SAMPLES = 200
 RATE = 10_000
 WARM_SECONDS = 15  # what servers and the service do once is done, and parts lie as from then on
-LINGER_MS = 100  # the load and Kafka would not be on the same cores elsewhere: as little as can be
+LINGER_MS = 100  # the longer, the less is left to do for Kafka, which is on the same cores
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
 # What takes ClickHouse as long on an idle machine, whatever is stored: two runs compare as this does, before and after.
@@ -145,19 +143,14 @@ async def _while_ingesting(
     say(f"api: while {RATE:,} events/s are ingested")
     topics = {kind: environ[f"KAFKA_TOPIC_{kind.upper()}"] for kind in KINDS}
     await _forget(environ)  # the same ranges have been asked
-    asked_enough = Event()
-    messages = takewhile(lambda _: not asked_enough.is_set(), [*rides(RATE * seconds)])
-    gc.freeze()  # to look for garbage among so many messages would take of the cores that are measured
+    assert site.kafka_pid is not None
+    step_back(site.kafka_pid)
     async with _service(site, environ, "api,ingest") as port:
-        sending = asyncio.create_task(
-            asyncio.to_thread(send, site.bootstrap, topics, messages, rate=RATE, linger_ms=LINGER_MS)
-        )
-        await asyncio.sleep(WARM_SECONDS)
-        try:
-            asked = await asyncio.to_thread(_uncached, port, now, 30, FEW, lambda: sending.done())
-        finally:
-            asked_enough.set()
-            await sending
+        with sending(site.bootstrap, topics, rate=RATE, seconds=seconds, linger_ms=LINGER_MS) as load:
+            await asyncio.sleep(WARM_SECONDS)
+            asked = await asyncio.to_thread(_uncached, port, now, 30, FEW, lambda: not load.is_alive())
+            if load.exitcode:
+                raise RuntimeError("the load ended before its time")
         await _forget(environ)  # and now that nothing comes any more, but what came lies in parts of its own
         after = await asyncio.to_thread(_uncached, port, now, 30, FEW)
     return [
