@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -42,42 +40,41 @@ EARLIER: Final = Earlier(ever=types_of("route", "booking"))  # of departures in 
 _PARTS: Final = 840  # metrics/departures.sql counts in these parts of a full departure
 _NOBODY: Final = UUID(int=0)  # if a replica that was asked later does not have yet what another had
 
-
-@dataclass(frozen=True)
-class _Route:
-    """Bookings confirmed in a range and what they brought; departures, and the _PARTS of them that were filled."""
-
-    route_id: UUID
-    bookings: int
-    revenue: Decimal
-    departures: int
-    filled: int
+_Known: TypeAlias = dict[UUID, dict[str, Any]]  # what routes are, as far as any event tells
 
 
 async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort, limit: int) -> RouteMetrics:
     """Routes with a booking confirmed in the question's range. Raises Retryable."""
-    counted = await _counted(clickhouse, question.period, sort, limit)
-    ids = [row.route_id for row in counted]
-    names = await _names(clickhouse, ids)
-    drivers = await _drivers(clickhouse, question.period, [route for route in ids if route not in names])
-    return RouteMetrics(
-        **question.heading,
-        routes=[_row(row, names.get(row.route_id), drivers) for row in counted],
-    )
+    period = question.period
+    if sort is RouteSort.OCCUPANCY:
+        confirmed, departed = await together(_confirmed(clickhouse, period), _departed(clickhouse, period))
+        first = await asyncio.to_thread(lambda: _first(_departing(_booked(confirmed), departed), sort, limit))
+        known = await _known(clickhouse, period, first)
+    else:  # which are the first is known before how full they were, which takes longer to tell
+        (first, known), departed = await together(
+            _foremost(clickhouse, period, sort, limit), _departed(clickhouse, period)
+        )
+        first = await asyncio.to_thread(_departing, first, departed)
+    return RouteMetrics(**question.heading, routes=_rows(first, known))
 
 
-async def _counted(clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int) -> list[_Route]:
-    asked = {"since": period.since, "until": period.until}
-    confirmed, departed = await together(
-        blocks_of(clickhouse, "metrics/routes", asked),
-        _departed(clickhouse, asked),
-    )
+async def _foremost(
+    clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int
+) -> tuple[dict[str, Column], _Known]:
+    """The first routes by what they brought, and what they are."""
+    confirmed = await _confirmed(clickhouse, period)
     # A tenth of a second of 100,000 routes.
-    return await asyncio.to_thread(lambda: _first(_booked(confirmed), departed, sort, limit))
+    first = await asyncio.to_thread(lambda: _first(_booked(confirmed), sort, limit))
+    return first, await _known(clickhouse, period, first)
 
 
-async def _departed(clickhouse: ClickHouse, asked: Mapping[str, object]) -> dict[str, Column]:
+async def _confirmed(clickhouse: ClickHouse, period: Period) -> list[RawBlock]:
+    return await blocks_of(clickhouse, "metrics/routes", {"since": period.since, "until": period.until})
+
+
+async def _departed(clickhouse: ClickHouse, period: Period) -> dict[str, Column]:
     """How full routes were; asked again, of events, if creations of one booking disagree. Seldom: it takes longer."""
+    asked = {"since": period.since, "until": period.until}
     types = {"route": ID, "departures": COUNT, "filled": COUNT, "disputed": COUNT}
     for bookings in ("metrics/departures_plain", "metrics/departures_disputed"):
         found = await columns(clickhouse, "metrics/departures", types, asked, bookings=statement(bookings))
@@ -101,30 +98,36 @@ def _booked(confirmed: Sequence[RawBlock]) -> dict[str, Column]:
     return {name: column[known] for name, column in found.items()}
 
 
-def _first(
-    booked: Mapping[str, Column], departed: Mapping[str, Column], sort: RouteSort, limit: int
-) -> list[_Route]:
-    """The first in that order, equal ones by their ids."""
-    routes, bookings, revenue = booked["route"], booked["bookings"], booked["revenue"]
-    departures, filled = (
-        looked_up(routes, departed["route"], departed[name]) for name in ("departures", "filled")
-    )
-    # ~ turns the order of whole numbers round; lexsort's last key is the first to decide.
-    keys = {
-        RouteSort.BOOKINGS: (~bookings,),
-        RouteSort.REVENUE: (~revenue["low"], ~revenue["high"]),
-        RouteSort.OCCUPANCY: (-(filled / np.maximum(departures, 1)), departures == 0),
+def _departing(found: Mapping[str, Column], departed: Mapping[str, Column]) -> dict[str, Column]:
+    """The same routes, and how many departures they had, and how many _PARTS of them were filled."""
+    more = {
+        name: looked_up(found["route"], departed["route"], departed[name])
+        for name in ("departures", "filled")
     }
-    first = np.lexsort((routes, *keys[sort]))[:limit]
-    ids, confirmed, left, parts = (
-        column[first].tolist() for column in (routes, bookings, departures, filled)
-    )
-    return [
-        _Route(uuid_of(id_), *counted)
-        for id_, *counted in zip(
-            ids, confirmed, map(amount_of, cents_of(revenue[first])), left, parts, strict=True
-        )
-    ]
+    return {**found, **more}
+
+
+def _first(found: Mapping[str, Column], sort: RouteSort, limit: int) -> dict[str, Column]:
+    """The first in that order, equal ones by their ids."""
+    # ~ turns the order of whole numbers round; lexsort's last key is the first to decide.
+    keys: tuple[Column, ...]
+    match sort:
+        case RouteSort.BOOKINGS:
+            keys = (~found["bookings"],)
+        case RouteSort.REVENUE:
+            keys = (~found["revenue"]["low"], ~found["revenue"]["high"])
+        case RouteSort.OCCUPANCY:
+            departures = found["departures"]
+            keys = (-(found["filled"] / np.maximum(departures, 1)), departures == 0)
+    first = np.lexsort((found["route"], *keys))[:limit]
+    return {name: column[first] for name, column in found.items()}
+
+
+async def _known(clickhouse: ClickHouse, period: Period, found: Mapping[str, Column]) -> _Known:
+    ids = [uuid_of(id_) for id_ in found["route"].tolist()]
+    names = await _names(clickhouse, ids)
+    drivers = await _drivers(clickhouse, period, [id_ for id_ in ids if id_ not in names])
+    return {id_: names.get(id_, {"driver_id": drivers.get(id_, _NOBODY)}) for id_ in ids}
 
 
 async def _names(clickhouse: ClickHouse, routes: list[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -145,16 +148,24 @@ async def _drivers(clickhouse: ClickHouse, period: Period, routes: list[UUID]) -
     return {row["route_id"]: row["driver_id"] for row in block.dicts()}
 
 
-def _row(row: _Route, names: dict[str, Any] | None, drivers: dict[UUID, UUID]) -> RouteRow:
-    known = names or {}
-    return RouteRow(
-        route_id=row.route_id,
-        route_name=known.get("route_name"),
-        origin_city=known.get("origin_city") or UNKNOWN,
-        destination_city=known.get("destination_city") or UNKNOWN,
-        driver_id=known.get("driver_id") or drivers.get(row.route_id, _NOBODY),
-        total_bookings=row.bookings,
-        total_revenue=money(row.revenue),
-        avg_occupancy=mean(100 * row.filled / _PARTS, row.departures),
-        seats_total=known.get("seats_total") or None,
-    )
+def _rows(first: Mapping[str, Column], known: _Known) -> list[RouteRow]:
+    """`known`: in the same order."""
+    names = ("bookings", "departures", "filled")
+    columns_ = [first[name].tolist() for name in names]
+    revenue = map(amount_of, cents_of(first["revenue"]))
+    return [
+        RouteRow(
+            route_id=id_,
+            route_name=route.get("route_name"),
+            origin_city=route.get("origin_city") or UNKNOWN,
+            destination_city=route.get("destination_city") or UNKNOWN,
+            driver_id=route["driver_id"],
+            total_bookings=bookings,
+            total_revenue=money(amount),
+            avg_occupancy=mean(100 * filled / _PARTS, departures),
+            seats_total=route.get("seats_total") or None,
+        )
+        for (id_, route), amount, bookings, departures, filled in zip(
+            known.items(), revenue, *columns_, strict=True
+        )
+    ]

@@ -1,6 +1,5 @@
 """In which order routes come, whatever their numbers."""
 
-from decimal import Decimal
 from uuid import UUID
 
 import numpy as np
@@ -9,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openride_analytics.schema.queries import RouteSort
-from openride_analytics.stats.columns import COUNT, MONEY, ids_of
-from openride_analytics.stats.routes import _first
+from openride_analytics.stats.columns import COUNT, MONEY, cents_of, ids_of, uuid_of
+from openride_analytics.stats.routes import _departing, _first
 
 HALF = 1 << 64
 IDS = st.integers(0, 2**128 - 1).map(lambda n: UUID(int=n))
@@ -51,7 +50,6 @@ def test_the_most_come_first_and_equal_ones_by_their_ids(
         "departures": np.array([departures[n] for n in known], dtype=COUNT),
         "filled": np.array([filled[n] for n in known], dtype=COUNT),
     }
-    found = _first(booked, departed, sort, limit=5)
-    assert [(route.route_id, route.revenue) for route in found] == [
-        (id_, Decimal(routes[id_][1]).scaleb(-2)) for id_ in expected[:5]
-    ]
+    found = _first(_departing(booked, departed), sort, limit=5)
+    assert [uuid_of(id_) for id_ in found["route"].tolist()] == expected[:5]
+    assert cents_of(found["revenue"]).tolist() == [routes[id_][1] for id_ in expected[:5]]
