@@ -1,5 +1,5 @@
 -- What routes are.
--- Parameters: routes.
+-- Parameters: routes. They are few: a second thread would cost more than it brings.
 -- Result, of those of which any event is known:
 --   route_id
 --   route_name, driver_id          as of its latest event
@@ -16,3 +16,4 @@ SELECT
 FROM route_history
 WHERE route_id IN {routes:Array(UUID)}
 GROUP BY route_id
+SETTINGS max_threads = 1
