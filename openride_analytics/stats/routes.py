@@ -47,8 +47,8 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
     """Routes with a booking confirmed in the question's range. Raises Retryable."""
     period = question.period
     if sort is RouteSort.OCCUPANCY:
-        confirmed, departed = await together(_confirmed(clickhouse, period), _departed(clickhouse, period))
-        first = await asyncio.to_thread(lambda: _first(_departing(_booked(confirmed), departed), sort, limit))
+        booked, departed = await together(_booked(clickhouse, period), _departed(clickhouse, period))
+        first = await asyncio.to_thread(lambda: _first(_departing(booked, departed), sort, limit))
         known = await _known(clickhouse, period, first)
     else:  # which are the first is known before how full they were, which takes longer to tell
         (first, known), departed = await together(
@@ -62,14 +62,17 @@ async def _foremost(
     clickhouse: ClickHouse, period: Period, sort: RouteSort, limit: int
 ) -> tuple[dict[str, Column], _Known]:
     """The first routes by what they brought, and what they are."""
-    confirmed = await _confirmed(clickhouse, period)
-    # A tenth of a second of 100,000 routes.
-    first = await asyncio.to_thread(lambda: _first(_booked(confirmed), sort, limit))
+    booked = await _booked(clickhouse, period)
+    first = await asyncio.to_thread(_first, booked, sort, limit)
     return first, await _known(clickhouse, period, first)
 
 
-async def _confirmed(clickhouse: ClickHouse, period: Period) -> list[RawBlock]:
-    return await blocks_of(clickhouse, "metrics/routes", {"since": period.since, "until": period.until})
+async def _booked(clickhouse: ClickHouse, period: Period) -> dict[str, Column]:
+    """Routes that bookings were first confirmed on, how many, and what these brought."""
+    asked = {"since": period.since, "until": period.until}
+    confirmed = await blocks_of(clickhouse, "metrics/routes", asked)
+    # A tenth of a second of 100,000 routes, and then to order them.
+    return await asyncio.to_thread(_counted, confirmed)
 
 
 async def _departed(clickhouse: ClickHouse, period: Period) -> dict[str, Column]:
@@ -83,8 +86,7 @@ async def _departed(clickhouse: ClickHouse, period: Period) -> dict[str, Column]
     return found
 
 
-def _booked(confirmed: Sequence[RawBlock]) -> dict[str, Column]:
-    """Routes that bookings were first confirmed on, how many, and what these brought."""
+def _counted(confirmed: Sequence[RawBlock]) -> dict[str, Column]:
     repeated = Firsts(confirmed)
     found = {
         "route": values(confirmed, "route", ID),

@@ -1,8 +1,8 @@
 -- How full routes were that left in a range.
 -- Parameters: since, until (half-open).
--- Result: a row for each route with departures in the range, of any booking.created, whose seats are known:
+-- Result: a row for each route that bookings left on in the range:
 --   route
---   departures  how many
+--   departures  of these, how many whose seats are known
 --   filled      sum over their bookings of 840 * seats held / seats in all: 840 is a multiple of 1 to 8, so the sum is
 --               exact in whatever order rows come
 --   disputed    of its bookings, those of which no part told what their first creation said; 0 but where `bookings` is
@@ -43,5 +43,4 @@ LEFT JOIN
     WHERE seats_total > 0
     GROUP BY route_id
 ) AS stated USING (route_id)
-WHERE departures > 0 OR disputed > 0
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

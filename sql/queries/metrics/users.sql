@@ -8,8 +8,8 @@
 --   on_road            of those: who have a route of which the latest creation, activation or cancellation before until
 --                      is no cancellation
 -- Latest is the greatest (event_timestamp, event id as text), told by one number, their `turn`: tuples are compared many
--- times as slowly. People are counted as distinct ids, not one by one: groups of one row each take half as long again. One
--- thread: two would make sets of their own, and merge them.
+-- times as slowly. People are counted as distinct ids, not one by one: groups of one row each take half as long again.
+-- One thread: two would make sets of their own, and merge them.
 WITH
     bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_timestamp)), 128) + toUInt128(event_id) AS turn,
     event_type = 'user.registered' AS registers,

@@ -4,8 +4,8 @@
 -- Result: one row: dau, wau, mau: distinct people who acted from day, week, month on and before until.
 -- A day of any zone begins with a quarter hour of UTC, so only the quarter in which the range ends is looked into; where
 -- it ends between two, that one has no such moments. Quarters are compared as what they are, whole seconds: to make each
--- a DateTime64 first takes as long as to read it. A thread for every two million rows: each makes sets of its own, and to
--- merge those of fewer takes longer than to make them.
+-- a DateTime64 first takes as long as to read it. A thread for every two million rows: each makes sets of its own, and
+-- to merge those of fewer takes longer than to make them.
 WITH toStartOfInterval({until:DateTime64(3, 'UTC')}, INTERVAL 15 MINUTE, 'UTC') AS last_quarter
 SELECT
     uniqExactIf(actor, quarter >= toDateTime({day:DateTime64(3, 'UTC')})) AS dau,
