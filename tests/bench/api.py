@@ -84,7 +84,7 @@ async def measure(sizes: Sequence[int], ingest_seconds: int) -> list[Figure]:
                     say(table(figures))  # the rest takes long
                     if ingest_seconds:
                         await kafka.create_topics(settings)
-                        figures += await _while_ingesting(site, environ, now, ingest_seconds)
+                        figures += await _while_ingesting(site, environ, client, now, ingest_seconds)
                 else:
                     async with _service(site, environ, "api") as port:
                         asked = await asyncio.to_thread(_uncached, port, now, 30)
@@ -138,7 +138,7 @@ async def _forget(environ: Mapping[str, str]) -> None:
 
 
 async def _while_ingesting(
-    site: Servers, environ: Mapping[str, str], now: datetime, seconds: int
+    site: Servers, environ: Mapping[str, str], client: ClickHouse, now: datetime, seconds: int
 ) -> list[Figure]:
     say(f"api: while {RATE:,} events/s are ingested")
     topics = {kind: environ[f"KAFKA_TOPIC_{kind.upper()}"] for kind in KINDS}
@@ -148,23 +148,33 @@ async def _while_ingesting(
     async with _service(site, environ, "api,ingest") as port:
         with sending(site.bootstrap, topics, rate=RATE, seconds=seconds, linger_ms=LINGER_MS) as load:
             await asyncio.sleep(WARM_SECONDS)
+            begun, stored = time.monotonic(), await _stored(client)
             asked = await asyncio.to_thread(_uncached, port, now, 30, FEW, lambda: not load.is_alive())
+            rate = (await _stored(client) - stored) / (time.monotonic() - begun)
             if load.exitcode:
                 raise RuntimeError("the load ended before its time")
         await _forget(environ)  # and now that nothing comes any more, but what came lies in parts of its own
         after = await asyncio.to_thread(_uncached, port, now, 30, FEW)
     return [
-        Figure(
-            "api",
-            f"{name}, 30 days, ingesting, p95",
-            quantile(took.service, 0.95),
-            "ms",
-            f"below 250; median {quantile(took.service, 0.5):.0f} of {len(took.service)}, "
-            f"just after {quantile(after[name].service, 0.5):.0f}",
-        )
-        for name, took in asked.items()
-        if took.service
+        Figure("api", "stored while asked", rate, "events/s", f"{RATE:,} are sent"),
+        *(
+            Figure(
+                "api",
+                f"{name}, 30 days, ingesting, p95",
+                quantile(took.service, 0.95),
+                "ms",
+                f"below 250; median {quantile(took.service, 0.5):.0f} of {len(took.service)}, "
+                f"just after {quantile(after[name].service, 0.5):.0f}",
+            )
+            for name, took in asked.items()
+            if took.service
+        ),
     ]
+
+
+async def _stored(client: ClickHouse) -> int:
+    """How many events are in the database."""
+    return int((await client.select("SELECT count() AS n FROM events_raw")).one()["n"])
 
 
 def _of_range(asked: Times, days: int) -> list[Figure]:
