@@ -36,6 +36,7 @@ KEPT_SAMPLES = 200
 RATE = 10_000
 WARM_SECONDS = 15  # what servers and the service do once is done, and parts lie as from then on
 LINGER_MS = 100  # the longer, the less is left to do for Kafka, which is on the same cores
+PAUSE_SECONDS = 0.05  # between two questions while events stream in: then what steps back makes up for it
 SETTLE_SECONDS = 10  # the parts of a population are merged in the background
 
 # What takes ClickHouse as long on an idle machine, whatever is stored: two runs compare as this does, before and after.
@@ -149,7 +150,9 @@ async def _while_ingesting(
         with sending(site.bootstrap, topics, rate=RATE, seconds=seconds, linger_ms=LINGER_MS) as load:
             await asyncio.sleep(WARM_SECONDS)
             begun, stored = time.monotonic(), await _stored(client)
-            asked = await asyncio.to_thread(_uncached, port, now, 30, FEW, lambda: not load.is_alive())
+            asked = await asyncio.to_thread(
+                _uncached, port, now, 30, FEW, lambda: not load.is_alive(), pause=PAUSE_SECONDS
+            )
             rate = (await _stored(client) - stored) / (time.monotonic() - begun)
             if load.exitcode:
                 raise RuntimeError("the load ended before its time")
@@ -205,13 +208,15 @@ def _uncached(
     questions: Sequence[Asked] = QUESTIONS,
     over: Callable[[], bool] = lambda: False,
     bare: Bare | None = None,
+    pause: float = 0.0,
 ) -> Times:
     """Each question about SAMPLES different ranges, in turn, so that a slow moment is shared by all; fewer if it is
-    `over` before."""
+    `over` before. After each answer a `pause` of so many seconds."""
     found: Times = {question.name: Took() for question in questions}
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for n, edges in enumerate(ranges(now, days, WARM_UP + SAMPLES)):
         for question in takewhile(lambda _: not over(), questions):
+            time.sleep(pause)
             took, url = found[question.name], question.url(*edges)
             if bare is None or not bare.knows(url):
                 took.service.append(_ask(client, url))
