@@ -66,7 +66,7 @@ async def servers(broker: str | None, *topics: str) -> AsyncIterator[Servers]:
             embedded = await stack.enter_async_context(EmbeddedKafka(folder / "kafka", topics=names))
             yield Servers(clickhouse, embedded.bootstrap, embedded.pid, folder)
             return
-        real = KafkaBroker(folder / "kafka")
+        real = KafkaBroker(folder / "kafka", apart=True)  # so that it can step back
         stack.callback(real.kill)
         await asyncio.to_thread(real.start)
         yield Servers(clickhouse, real.bootstrap, real.pid, folder)

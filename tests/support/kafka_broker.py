@@ -163,8 +163,10 @@ class KafkaBroker:
     Raises Unavailable when there is no Kafka, RuntimeError with its log's last lines when it does not start.
     """
 
-    def __init__(self, folder: Path, *, jars: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, jars: Path | None = None, apart: bool = False) -> None:
+        """`apart`: in a session of its own, which a terminal's Ctrl-C does not reach."""
         self.folder = folder
+        self._apart = apart
         self.log = folder / "server.log"
         require_java()
         self._jars = jars or fetch_jars()
@@ -193,7 +195,7 @@ class KafkaBroker:
             self._process = subprocess.Popen(
                 self._java("512m", "info", "kafka.Kafka", "server.properties"),
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True,  # Linux shares processors out by sessions: a benchmark lets this one have less
+                start_new_session=self._apart,
             )  # fmt: skip
         try:
             self._wait_ready()
