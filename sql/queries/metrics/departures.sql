@@ -1,6 +1,6 @@
 -- How full routes were that left in a range.
--- Parameters: since, until (half-open).
--- Result: a row for each route that bookings left on in the range:
+-- Parameters: since, until (half-open); routes: those that are asked for, or none: all.
+-- Result: a row for each of these that bookings left on in the range, and others with disputed ones:
 --   route
 --   departures  of these, how many whose seats are known
 --   filled      sum over their bookings of 840 * seats held / seats in all: 840 is a multiple of 1 to 8, so the sum is
@@ -40,7 +40,7 @@ LEFT JOIN
         changes.1 AS times,
         changes.3 AS seats
     FROM route_history
-    WHERE seats_total > 0
+    WHERE seats_total > 0 AND (empty({routes:Array(UUID)}) OR route_id IN {routes:Array(UUID)})
     GROUP BY route_id
 ) AS stated USING (route_id)
 SETTINGS distributed_product_mode = 'global', use_index_for_in_with_subqueries = 0

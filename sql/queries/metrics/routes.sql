@@ -8,8 +8,8 @@
 -- Clear is a booking that was confirmed once only. Of the others the first confirmation in the range counts, the least
 -- (event_timestamp, event id as text), which is found where the result goes: they are few, and to look for it in all would
 -- cost many times as much. They are told by `id_hash`, which a clear one may share: then it is told with them.
--- How full routes were is asked beside this (departures.sql): two statements are planned at the same time. What they are
--- is asked only of those in the answer (route_names.sql). CAST: the column is a SimpleAggregateFunction.
+-- How full routes were is asked apart (departures.sql): beside this where it decides which come first, else of these alone.
+-- What they are is asked only of those in the answer (route_names.sql). CAST: the column is a SimpleAggregateFunction.
 WITH
     id_hash NOT IN
     (
