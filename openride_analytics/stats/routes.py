@@ -50,7 +50,7 @@ async def routes(clickhouse: ClickHouse, question: Question, *, sort: RouteSort,
         booked, departed = await together(_booked(clickhouse, period), _departed(clickhouse, period))
         first = await asyncio.to_thread(lambda: _first(_departing(booked, departed), sort, limit))
         known = await _known(clickhouse, period, _ids(first))
-    else:  # what was booked tells which are the first: how full they were is asked of these alone, in half the time
+    else:  # what was booked tells which are the first: how full they were is asked of these alone
         booked = await _booked(clickhouse, period)
         first = await asyncio.to_thread(_first, booked, sort, limit)
         ids = _ids(first)
