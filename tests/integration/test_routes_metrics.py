@@ -77,6 +77,24 @@ async def test_a_booking_created_again_sits_where_it_was_created_first(
     assert {str(row.route_id): row.avg_occupancy for row in found.routes} == {HALF: 50.0, FULL: 100.0}
 
 
+@pytest.mark.parametrize(("first", "then"), [(HALF, FULL), (FULL, HALF)], ids=["lower", "higher"])
+async def test_a_booking_created_again_on_a_route_left_out_of_the_answer_sits_where_it_was_created_first(
+    warehouse: ClickHouse, first: str, then: str
+) -> None:
+    booking = {"booking_id": str(UUID(int=3)), "seats_booked": 2, "scheduled_departure": LEFT}
+    await store(
+        warehouse,
+        [
+            event("route.created", -99, route_id=first, seats_total=4),
+            event("booking.created", -9, **booking, route_id=first),
+            event("booking.created", -8, **booking, route_id=then),
+            event("booking.confirmed", -7, **booking, route_id=first),
+        ],
+    )
+    found = await routes(warehouse, ask(FIRST, FIRST, "UTC"), sort=RouteSort.BOOKINGS, limit=1)
+    assert [(str(row.route_id), row.avg_occupancy) for row in found.routes] == [(first, 50.0)]
+
+
 async def test_seats_that_change_with_the_departure_are_those_it_had(warehouse: ClickHouse) -> None:
     booking = {
         "booking_id": str(UUID(int=3)),
